@@ -35,7 +35,7 @@ from bulkops.pipeline.observer import Observer
 from bulkops.remote.versions import StoredFile
 from bulkops.settings import Target
 from bulkops.upload.options import RunOptions
-from bulkops.upload.stop import Stop
+from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import open_client
 from bulkops_validators import CONTRACTS
 
@@ -147,9 +147,8 @@ class _Pass:
 
     def _desk_of(self, stack: ExitStack) -> Desk:
         settings = self._settings
-        client = stack.enter_context(
-            open_client(self._target, self._ledger, clock=settings.clock, notify=settings.notify)
-        )
+        clock = StoppableClock(settings.clock, settings.stop)
+        client = stack.enter_context(open_client(self._target, self._ledger, clock=clock, notify=settings.notify))
         return Desk(
             table=self._inbox.table,
             book=self._book,
@@ -160,6 +159,7 @@ class _Pass:
             stop=settings.stop,
             observe=settings.observe,
             account=AccountReader(client),
+            client=client,
             dry_run=settings.dry_run,
         )
 

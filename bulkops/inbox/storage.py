@@ -43,7 +43,11 @@ class Storage(Protocol):
         """Store a copy of a local file, verify it, and return its name here; never replace a file.
 
         If a file with other content has this name, the copy gets another name. Storing the same file twice is safe.
+        A power failure can lose the copy until `sync` returns.
         """
+
+    def sync(self) -> None:
+        """Make the stored copies durable."""
 
     def remove(self, file: StoredFile) -> bool:
         """Remove a file if it is still in this version, or missing; return whether that is so."""
@@ -57,6 +61,7 @@ class LocalFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unsynced: dict[Path, None] = {}
 
     @property
     def shown(self) -> str:
@@ -103,24 +108,39 @@ class LocalFolder:
             ) from None
 
     def _put(self, source: Path, name: str) -> str:
-        wanted = sha256_of(source)
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
+        wanted = None
         draft = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
         for number in range(1, 1000):
             chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
             if os.path.lexists(chosen):
+                wanted = wanted or sha256_of(source)
                 if chosen.is_file() and sha256_of(chosen) == wanted:
                     break
                 continue
-            _copy(source, draft)
+            wanted = _copy(source, draft)
             if _link(draft, chosen):
-                _sync_folder(path.parent)
                 break
         draft.unlink(missing_ok=True)
         if sha256_of(chosen) != wanted:
             raise Unfinished(f"The copy {chosen} differs from {source.name}.", hint="Check the disk, and run again.")
         return str(chosen.relative_to(self.folder))
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder with its parents, and note which folders have a new entry."""
+        self._unsynced[folder] = None
+        missing = folder
+        while not missing.is_dir() and missing != missing.parent:
+            missing = missing.parent
+            self._unsynced[missing] = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def sync(self) -> None:
+        """Write the entries of the folders to the disk."""
+        for folder in self._unsynced:
+            _sync_folder(folder)
+        self._unsynced.clear()
 
     def remove(self, file: StoredFile) -> bool:
         """Remove a file in this version. It gets a hidden name first, so that a new file of its name is never lost."""
@@ -178,14 +198,17 @@ def _content_version(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
-def _copy(source: Path, draft: Path) -> None:
-    """Write a durable copy of a file with its permissions."""
+def _copy(source: Path, draft: Path) -> str:
+    """Write a durable copy of a file with its permissions, and return the SHA-256 of the copied bytes."""
+    digest = hashlib.sha256()
     with source.open("rb") as given, draft.open("wb") as out:
         os.fchmod(out.fileno(), stat.S_IMODE(os.fstat(given.fileno()).st_mode) | stat.S_IRUSR | stat.S_IWUSR)
         while data := given.read(BLOCK):
+            digest.update(data)
             out.write(data)
         out.flush()
         os.fsync(out.fileno())
+    return digest.hexdigest()
 
 
 def _link(draft: Path, path: Path) -> bool:

@@ -20,6 +20,7 @@ from bulkops.pipeline.repeats import refuse_pointless, without_repeats
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
+from bulkops.transport.client import ApiClient
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import refuse_unaccepted_warnings
 from bulkops.upload.input_file import change_of
@@ -49,8 +50,8 @@ class ImportRequest:
 
     Without `digests`, the records of the file are neither compared with those of earlier jobs nor stored. With
     `dry_run`, every step before the first upload is done: the account is read, and nothing is written or sent.
-    `account` reads the account; several imports can share it. `others_resume`: the caller resumes unfinished jobs to
-    the same target, so their pending records count as sent.
+    `account` reads the account, and `client` sends the requests; several imports to a server can share both.
+    `others_resume`: the caller resumes unfinished jobs to the same target, so their pending records count as sent.
     """
 
     contract: Contract
@@ -65,6 +66,7 @@ class ImportRequest:
     reconcile: bool = False
     digests: bool = True
     account: AccountReader | None = None
+    client: ApiClient | None = None
     others_resume: bool = False
 
 
@@ -124,6 +126,7 @@ def import_file(
             stamp=stamp,
             check=True,
             account=request.account,
+            client=request.client,
         )
         unfinished = name_unfinished(new, ledger, notify=observer.note)
         running = [each.job.id for each in unfinished if each.running or request.others_resume]

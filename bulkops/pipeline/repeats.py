@@ -26,7 +26,7 @@ from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import folder_remover, refuse_same_file
 from bulkops.upload.job_files import new_records_path
-from bulkops.upload.sent_before import Mask, SentBefore, jobs_to_compare, sent_before
+from bulkops.upload.sent_before import KnownJobs, Mask, SentBefore, jobs_to_compare, known_jobs, sent_before
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
@@ -103,10 +103,10 @@ def without_repeats(
         with part_of(new, chosen, ledger, limits=limits, notify=notify) as sending:
             yield sending
         return
-    known = [each for each in ledger.job_ids_at(job.target_key) if each != job.id]
-    earlier = jobs_to_compare(ledger, job.target_key, known, digests)
+    known = known_jobs(ledger, job.target_key)
+    earlier = jobs_to_compare(ledger, job.target_key, known.ids, digests)
     found = sent_before(ledger, earlier.jobs, digests, running=running)
-    keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(known), guards=guards)
+    keep = _Keep(ledger=ledger, contract=new.contract, known=known, guards=guards)
     if guards.only_new:
         _refuse_unknown(ledger, new, earlier.unknown, notify)
     elif at_target is None:
@@ -130,7 +130,7 @@ class _Keep:
 
     ledger: Ledger
     contract: Contract
-    known: frozenset[str]
+    known: KnownJobs
     guards: Guards
 
     def __call__(self, job: JobEntry, digests: Digests) -> Path:
@@ -242,7 +242,7 @@ def part_of(
 def _clear_unless_known(ledger: Ledger, job: str) -> None:
     """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
     with suppress(BulkopsError):
-        if all(each.id != job for each in ledger.jobs()):
+        if not ledger.has_job(job):
             folder_remover(ledger.job_folder(job))()
 
 
@@ -281,10 +281,10 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 
 
 def refuse_meanwhile(
-    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
+    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: KnownJobs, only_new: bool
 ) -> None:
     """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read."""
-    new = [ledger.job(each) for each in ledger.job_ids_at(job.target_key) if each not in known and each != job.id]
+    new = [ledger.job(each) for each in known.newer(ledger, job.target_key) if each != job.id]
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
         raise InUse(

@@ -74,6 +74,9 @@ class RemoteFolder:
                 return str(chosen).removeprefix(str(self._folder.child("")))
         raise Unfinished(f"No free name was found for {address}.", hint="Clear the folder, and run the command again.")
 
+    def sync(self) -> None:
+        """Do nothing: a server has stored a file when it responds."""
+
     def remove(self, file: StoredFile) -> bool:
         """Remove a file if it is still in this version, or missing; return whether that is so.
 

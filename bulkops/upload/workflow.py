@@ -198,13 +198,17 @@ def open_context(
     stop: Stop,
     notify: Notify = discard_notice,
     stamp: FileStamp | None = None,
+    client: ApiClient | None = None,
 ) -> Iterator[JobContext]:
     """Yield a job ready to run, with a client that stops waiting when the run should stop.
 
-    `stamp` is the stamp of the job's file from right before its bytes were hashed.
+    `stamp` is the stamp of the job's file from right before its bytes were hashed. `client` is an open client of the
+    same server that several jobs share; it must stop waiting, too.
     """
     stoppable = StoppableClock(clock, stop)
-    with open_client(target, ledger, clock=stoppable, notify=notify) as client:
+    with ExitStack() as stack:
+        if client is None or client.target.base_url != target.base_url:
+            client = stack.enter_context(open_client(target, ledger, clock=stoppable, notify=notify))
         yield open_job(job, target, client=client, ledger=ledger, clock=stoppable, stamp=stamp)
 
 

@@ -158,7 +158,7 @@ def test_a_week_of_drops_with_kills_loses_and_doubles_nothing(
         assert max(found.values()) == 1
         with desk.book() as book:
             drops = book.last_drops(10_000)
-            assert book.rejects(pending=True) == {}
+            assert book.pending_rejects() == {}
         assert len(drops) == days * 9 + burst + days
         assert all(drop.step == "done" for drop in drops)
         kept = [Path(str(drop.archived_to)) for drop in drops]
