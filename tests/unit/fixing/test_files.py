@@ -267,5 +267,5 @@ def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run
     ],
 )
 def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match="memory.csv: line 1: the header cannot be repaired"):
+    with pytest.raises(DataError, match=r"memory.csv: line 1: the header cannot be repaired"):
         fixed(data, contract="loyalty-tiers")
