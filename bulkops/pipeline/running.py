@@ -166,11 +166,16 @@ def begin_and_run(
             observer.ran()
             return with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
         if new.dry_run:
-            document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
-            return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
+            return with_preflight(_not_sent(new), preflight)
         record_server_use(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=timed.fresh)
         return with_preflight(replace(outcome, validation=new.validation), preflight)
+
+
+def _not_sent(new: NewJob) -> Outcome:
+    """Return the outcome of a dry run."""
+    document = {**job_document(new.job, new_chunks(new.plan)), "job": None, "dry_run": True}
+    return Outcome(document=document, exit_code=0, validation=new.validation)
 
 
 def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:

@@ -26,7 +26,7 @@ _FEW, _SHORT, _MANY = 1024, 256, 4096
 
 
 @dataclass(frozen=True)
-class Checks:
+class ColumnChecks:
     """The checks of one column, grouped by how they run, and a cheap check that clears most cells.
 
     `text` is the cell type of a column of unrestricted text. `longest` is the maximum number of bytes of a plain cell.
@@ -118,7 +118,7 @@ def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[Ce
 
 
 @lru_cache(maxsize=64)
-def checks_of(context: Context, name: str) -> Checks:
+def checks_of(context: Context, name: str) -> ColumnChecks:
     """Return the enabled checks of a column."""
     column = context.contract.column(name)
     by_time = isinstance(column.cell, Timestamp) and column.cell.expected_future
@@ -139,12 +139,12 @@ class _Same:
 
 
 @lru_cache(maxsize=64)
-def _checks_of(key: _Same, codes: frozenset[str], now: datetime | None) -> Checks:
+def _checks_of(key: _Same, codes: frozenset[str], now: datetime | None) -> ColumnChecks:
     """Return the checks of a column, built once for many small files: building takes longer than running them."""
     column = key.column
     text = column.cell if isinstance(column.cell, Text) and column.cell.pattern is None else None
     checks = [c for c in cell_checks(column, now) if c.code in codes]
-    return Checks(
+    return ColumnChecks(
         column=column.name,
         text=text,
         longest=longest_plain(column),
