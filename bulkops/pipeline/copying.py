@@ -368,7 +368,7 @@ def refuse_second_balances(order: CopyOrder, files: Iterable[CopiedFile], ledger
                 raise GuardRefused(
                     f"Job {job.id} copied open balances to the same place, and the source has changed since. Copying "
                     "them again would add every balance a second time.",
-                    hint=f"Undo it first (bulkops jobs undo {job.id}), or import only the new points.",
+                    hint="Import only the new points, from a file of your own.",
                 )
 
 
