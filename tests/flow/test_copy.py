@@ -345,8 +345,10 @@ def test_upsert_saves_the_rows_that_it_changes_as_a_file_for_import(source: Insi
     assert source.run("import", "loyalty-tiers", str(first), "--program", "1", "--yes").code == 0
     ended = source.run("import", "loyalty-tiers", str(second), "--program", "1", "--yes", "--json")
     assert "2 of the 3 records have a row at the target" in ended.err
+    shown = source.run("jobs", "show", ended.json["job"], "--json").json["before_file"]
     saved = next((source.state / "ledger" / "jobs" / ended.json["job"]).glob("before.csv"))
-    assert str(saved) in ended.err
+    assert str(saved) == shown
+    assert shown in ended.err
     assert lines(saved) == Counter([TIERS.strip(), f",customer-0002,Gold,{end}", f",customer-0003,Gold,{end}"])
     back = source.run("import", "loyalty-tiers", str(saved), "--program", "1", "--yes", "--reconcile", "--settle", "0")
     assert (back.code, "proved" in back.out) == (0, True)
@@ -376,7 +378,7 @@ def test_undo_of_an_upsert_restores_the_rows_that_it_changed(source: Inside, tmp
     assert source.run("jobs", "undo", job).code == 2  # no terminal, no --yes
     assert source.run("import", "loyalty-tiers", str(third), *words).code == 0
     refused = source.run("jobs", "undo", job, "--yes")
-    assert (refused.code, "1 row has changed since job" in refused.err) == (5, True)
+    assert (refused.code, "1 row changed" in refused.err) == (5, True)
     undone = source.run("jobs", "undo", job, "--yes", "--json", "--max-removals", "1")
     assert (undone.code, undone.json["records"]["accepted"]) == (0, 2), undone.err
     exported = tmp_path / "after.csv"

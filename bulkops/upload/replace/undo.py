@@ -12,6 +12,7 @@ from bulkops.readback.compare.canonical import Fold
 from bulkops.upload.guards import TargetDifference, difference_between
 from bulkops.upload.job_files import before_path
 from bulkops.upload.start import refuse_changed_file
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract, Readback
 
 NOTHING_IMPORTED = frozenset({ChunkState.SKIPPED, ChunkState.REJECTED})
@@ -58,7 +59,7 @@ class UndoneJob:
             ) from None
         if changed:
             raise GuardRefused(
-                f"{changed:,} {'row has' if changed == 1 else 'rows have'} changed since job {self.job.id}. Undoing would overwrite these changes.",
+                f"Since job {self.job.id}, {counted(changed, 'row')} changed. Undoing would overwrite these changes.",
                 hint=f"If this is intended, give --max-removals {changed}.",
             )
 
