@@ -239,7 +239,7 @@ class CopyFolder:
             files = [_copied(each) for each in stored["files"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return files if all(each.file.is_file() for each in files) else None
+        return files if all(p.is_file() for each in files for p in (each.file, each.raw) if p is not None) else None
 
     def store(self, files: Iterable[CopiedFile]) -> None:
         """Remember the exports of a copy before its first record is sent."""

@@ -131,7 +131,7 @@ def test_balances_without_any_booking_stop_the_export(tmp_path: Path) -> None:
     assert export is not None
     names = ("profileIntegrationID", "loyaltySubledger", "currentBalance", "pendingBalance")
     rows = pl.DataFrame([("anna", "", "1.00", "0")], schema=dict.fromkeys(names, pl.String), orient="row")
-    with pytest.raises(DataError, match="'anna' has 1.00, not 0.00"):
+    with pytest.raises(DataError, match=r"'anna' has 1\.00, not 0\.00"):
         found.refuse_other_balances([rows], export.balances[ProgramKind.PROFILES], None)
 
 
