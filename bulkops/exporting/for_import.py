@@ -30,10 +30,11 @@ from bulkops.reading.sources import file_source
 from bulkops.transport.client import ApiClient
 from bulkops.writing import OWN_ONLY, Permit, part_file
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model.contract import Contract, Readback
+from bulkops_validators.model.contract import BalanceExport, Contract, ProgramKind, Readback
 
 FIRST, LAST, LEDGER = "created-after", "created-before", "subledger"
 """The filters of the list of transactions that bound all of them, and the one that a user may choose."""
+PROGRAM = "/v1/loyalty_programs/{program}"
 LINES = Callable[[pl.Series], None]
 """Receives the lines of the export from which the records come, in their order."""
 
@@ -227,7 +228,7 @@ def _settled_moment(client: ApiClient, wanted: ImportableExport) -> str | None:
     if wanted.readback.open_amounts is None:
         return None
     if client.server_offset is None:
-        client.request_server_time("/v1/loyalty_programs/{program}", wanted.request.ids)
+        client.request_server_time(PROGRAM, wanted.request.ids)
     now = client.clock.now() + (client.server_offset or timedelta())
     # The server's Date has no fractions, so its clock is up to a second ahead of `now`, and never behind it.
     moment = now.replace(microsecond=0) + timedelta(seconds=2)
@@ -267,9 +268,7 @@ def _write_open(
 
 def _compare_balances(client: ApiClient, wanted: ImportableExport, book: OpenBook, moment: str | None) -> None:
     """Raise DataError if the open amounts contradict the balances of the server at the same moment."""
-    balances = book.export_of_balances()
-    if balances is None:
-        return
+    balances = book.export_of_balances() or _balances_of_program(client, wanted)
     asked = GetRequest(
         path=balances.path,
         ids=wanted.request.ids,
@@ -281,6 +280,16 @@ def _compare_balances(client: ApiClient, wanted: ImportableExport, book: OpenBoo
         download(client, asked, spooled)
         rows = _reliable(spooled, more_fields=True)
         book.refuse_other_balances(rows, balances, None if subledger is None else str(subledger))
+
+
+def _balances_of_program(client: ApiClient, wanted: ImportableExport) -> BalanceExport:
+    """Return the export of balances for the kind of the program, for a program without transactions."""
+    rule = wanted.readback.open_amounts
+    if rule is None:
+        raise TypeError("Only bookings have balances.")
+    program = client.get_json(PROGRAM, wanted.request.ids)
+    cards = isinstance(program, dict) and bool(program.get("cardBased"))
+    return rule.balances[ProgramKind.CARDS if cards else ProgramKind.PROFILES]
 
 
 def _refuse_import_file(contract: Contract, readback: Readback, saved: Path) -> None:

@@ -158,7 +158,7 @@ class OpenBook:
             self._sql.execute(f"INSERT INTO lots SELECT * FROM {self._stored(frame)}")
 
     def export_of_balances(self) -> BalanceExport | None:
-        """Return the export with the balances of the owners; None without bookings.
+        """Return the export with the balances of the owners; None without bookings, which show no owner.
 
         DataError if the bookings belong to profiles and to cards.
         """

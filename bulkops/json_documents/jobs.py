@@ -160,6 +160,7 @@ class JobWithHistory(JobDocument):
     """A job as `jobs show` prints it."""
 
     rejected_file: NotRequired[Annotated[str, about("The rejected records; the reasons are beside it.")]]
+    before_file: NotRequired[Annotated[str, about("The rows before the job, which `jobs undo` or an import restores.")]]
     history: NotRequired[Annotated[list[EventDocument], about("Everything that happened; with --history.")]]
 
 

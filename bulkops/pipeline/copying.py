@@ -239,7 +239,7 @@ class CopyFolder:
             files = [_copied(each) for each in stored["files"]]
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return files if all(each.file.is_file() for each in files) else None
+        return files if all(p.is_file() for each in files for p in (each.file, each.raw) if p is not None) else None
 
     def store(self, files: Iterable[CopiedFile]) -> None:
         """Remember the exports of a copy before its first record is sent."""
@@ -368,7 +368,7 @@ def refuse_second_balances(order: CopyOrder, files: Iterable[CopiedFile], ledger
                 raise GuardRefused(
                     f"Job {job.id} copied open balances to the same place, and the source has changed since. Copying "
                     "them again would add every balance a second time.",
-                    hint=f"Undo it first (bulkops jobs undo {job.id}), or import only the new points.",
+                    hint="Import only the new points, from a file of your own.",
                 )
 
 

@@ -37,6 +37,7 @@ from bulkops.upload.replace.undo import UndoneJob, saved_before
 from bulkops.upload.start import contract_of, new_job, with_file
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, lock_job, open_context, prepare_resume
+from bulkops_validators.model.contract import Mode
 from bulkops_validators.model.rules_registry import ACCEPTABLE
 
 # The saved content may equal that of an earlier job, or be empty; another guard limits the removals.
@@ -133,14 +134,19 @@ def undo_job(
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Import the content that a replacing job found at its target, as a new job.
+    """Import the rows that a replacing or updating job found at its target, as a new job.
 
     Without `max_removals`, nothing else may have changed the target since.
     """
     observer, stop = observer or Silent(), stop or Stop()
-    before = saved_before(ledger, earlier)
     contract = contract_of(earlier)
+    before = saved_before(ledger, earlier, contract)
     plan = plan_file(before, chunk_limits(contract))
+    if not plan.records and contract.mode is Mode.UPSERT:
+        raise UsageError(
+            f"None of the records of job {earlier.id} had a row before it, so there is nothing to restore.",
+            hint="The API cannot remove these rows.",
+        )
     with open_target() as target:
         options = earlier.options
         job = new_job(

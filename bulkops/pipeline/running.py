@@ -146,7 +146,7 @@ def begin_and_run(
         observer.planned(plan, contract, context.ids)
         timed = _TimedComparison(observer, clock)
         try:
-            with state_saved(context, notify=observer.note, dry_run=new.dry_run):
+            with state_saved(context, notify=observer.note, dry_run=new.dry_run, undone=new.undone):
                 begin(
                     job,
                     contract,

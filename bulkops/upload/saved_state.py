@@ -14,6 +14,7 @@ from bulkops.readback.fetch.rows import read_back, read_file
 from bulkops.transport.notices import Notify
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import before_path
+from bulkops.upload.replace.undo import UndoneJob
 from bulkops_validators.model.contract import Form, Readback
 
 KEY = "_key"
@@ -43,10 +44,18 @@ def save_state(context: JobContext, *, notify: Notify) -> Path | None:
 
 
 @contextmanager
-def state_saved(context: JobContext, *, notify: Notify, dry_run: bool) -> Iterator[None]:
-    """Save the state before the body of the `with` statement begins the job; remove it if the job did not begin."""
+def state_saved(
+    context: JobContext, *, notify: Notify, dry_run: bool, undone: UndoneJob | None = None
+) -> Iterator[None]:
+    """Save the state before the body of the `with` statement begins the job; remove it if the job did not begin.
+
+    GuardRefused if the rows of `undone`, the job that this one undoes, have changed since, unless a limit of removals
+    was given.
+    """
     saved = None if dry_run else save_state(context, notify=notify)
     try:
+        if saved is not None and undone is not None and context.job.settings["max_removals"] is None:
+            undone.refuse_changed_rows(readback_of(context), held=saved)
         yield
     except BaseException:
         if saved is not None and not _begun(context):
@@ -54,6 +63,14 @@ def state_saved(context: JobContext, *, notify: Notify, dry_run: bool) -> Iterat
             with suppress(OSError):
                 saved.parent.rmdir()
         raise
+
+
+def readback_of(context: JobContext) -> Readback:
+    """Return the read-back of a job that saves rows."""
+    readback = context.route.readback
+    if readback is None:
+        raise TypeError("Only rows that can be read back are saved.")
+    return readback
 
 
 def _begun(context: JobContext) -> bool:

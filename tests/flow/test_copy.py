@@ -337,10 +337,6 @@ def test_killed_copy_continues_and_sends_nothing_twice(
 TIERS = "subledgerid,customerprofileid,tiername,expirydate\n"
 
 
-def held_tiers(sandbox: SandboxServer) -> dict[str, str]:
-    return {str(row["profile"]): str(row["tiername"]) for row in sandbox.state.rows("tier")}
-
-
 def test_upsert_saves_the_rows_that_it_changes_as_a_file_for_import(source: Inside, tmp_path: Path) -> None:
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     end = "2031-01-01T00:00:00Z"
@@ -349,8 +345,10 @@ def test_upsert_saves_the_rows_that_it_changes_as_a_file_for_import(source: Insi
     assert source.run("import", "loyalty-tiers", str(first), "--program", "1", "--yes").code == 0
     ended = source.run("import", "loyalty-tiers", str(second), "--program", "1", "--yes", "--json")
     assert "2 of the 3 records have a row at the target" in ended.err
+    shown = source.run("jobs", "show", ended.json["job"], "--json").json["before_file"]
     saved = next((source.state / "ledger" / "jobs" / ended.json["job"]).glob("before.csv"))
-    assert str(saved) in ended.err
+    assert str(saved) == shown
+    assert shown in ended.err
     assert lines(saved) == Counter([TIERS.strip(), f",customer-0002,Gold,{end}", f",customer-0003,Gold,{end}"])
     back = source.run("import", "loyalty-tiers", str(saved), "--program", "1", "--yes", "--reconcile", "--settle", "0")
     assert (back.code, "proved" in back.out) == (0, True)
@@ -366,3 +364,42 @@ def test_refused_upsert_keeps_no_state(source: Inside, tmp_path: Path) -> None:
     assert source.run(*words).code == 5
     assert source.run(*words, "--again", "--dry-run").code == 0
     assert set(jobs.glob("*/before.csv")) == before
+
+
+def test_undo_of_an_upsert_restores_the_rows_that_it_changed(source: Inside, tmp_path: Path) -> None:
+    first, second, third = (tmp_path / f"{name}.csv" for name in ("first", "second", "third"))
+    end = "2031-01-01T00:00:00Z"
+    first.write_text(TIERS + "".join(f",customer-{n:04},Gold,{end}\n" for n in (1, 2, 3)))
+    second.write_text(TIERS + "".join(f",customer-{n:04},Bronze,{end}\n" for n in (2, 3, 4)))
+    third.write_text(TIERS + f",customer-0003,Silver,{end}\n")
+    words = ("--program", "1", "--yes", "--json")
+    assert source.run("import", "loyalty-tiers", str(first), *words).code == 0
+    job = source.run("import", "loyalty-tiers", str(second), *words).json["job"]
+    assert source.run("jobs", "undo", job).code == 2  # no terminal, no --yes
+    assert source.run("import", "loyalty-tiers", str(third), *words).code == 0
+    refused = source.run("jobs", "undo", job, "--yes")
+    assert (refused.code, "1 row changed" in refused.err) == (5, True)
+    undone = source.run("jobs", "undo", job, "--yes", "--json", "--max-removals", "1")
+    assert (undone.code, undone.json["records"]["accepted"]) == (0, 2), undone.err
+    exported = tmp_path / "after.csv"
+    assert source.run("export", "loyalty-tiers", "--program", "1", "--for-import", "-o", str(exported)).code == 0
+    tiers = [f",customer-{n:04},{name},{end}" for n, name in ((1, "Gold"), (2, "Gold"), (3, "Gold"), (4, "Bronze"))]
+    assert lines(exported) == Counter([TIERS.strip(), *tiers])
+    new = source.run("import", "loyalty-join-dates", str(write_join_date(tmp_path)), *words).json["job"]
+    nothing = source.run("jobs", "undo", new, "--yes")
+    assert (nothing.code, "had a row before it" in nothing.err) == (2, True)
+
+
+def write_join_date(folder: Path) -> Path:
+    path = folder / "joined.csv"
+    path.write_text("customerprofileid,joindate\ncustomer-0001,2020-01-01T00:00:00Z\n")
+    return path
+
+
+def test_undo_of_giveaways_says_that_they_stay(source: Inside, tmp_path: Path) -> None:
+    fill(source, tmp_path, "giveaways")
+    job = source.run("jobs", "list", "--json").json["jobs"][0]["job"]
+    ended = source.run("jobs", "undo", job, "--yes")
+    assert ended.code == 2
+    assert "40 accepted records stay" in ended.err
+    assert "giveaways.csv" in ended.err

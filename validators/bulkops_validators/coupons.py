@@ -169,6 +169,7 @@ CONTRACT = Contract(
     ),
     duplicate_option="skip-duplicates",
     requires=Requires(feature="coupons", source="Campaign schema: features"),
+    no_undo="The API deletes coupons by their batch; `bulkops export coupons` shows the batch id of each code.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -105,6 +105,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.CARDS, source=IMPORT),
+    no_undo="The API deletes cards one by one; before.csv of the job contains the cards that existed before.",
     limits=Limits(
         max_records=499_999,
         chunk_records=20_000,

@@ -194,6 +194,7 @@ CONTRACT = Contract(
         ),
     ),
     follows=("loyalty-cards",),
+    no_undo="The API can only deduct points that are active, for one owner at a time.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

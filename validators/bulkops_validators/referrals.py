@@ -117,6 +117,7 @@ CONTRACT = Contract(
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
     requires=Requires(feature="referrals", source="Campaign schema: features"),
+    no_undo="The API deletes referrals one by one, by the id that `bulkops export referrals` shows.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

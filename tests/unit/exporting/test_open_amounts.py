@@ -9,6 +9,7 @@ from bulkops.errors import DataError
 from bulkops.exporting.import_form import ImportForm, Translation
 from bulkops.exporting.open_amounts import OpenBook
 from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import ProgramKind
 
 NOW = "2026-06-01T00:00:00Z"
 COLUMNS = ("id", "created", "type", "amount", "startDate", "expiryDate", "customerProfileId", "subledgerId", "name",
@@ -122,6 +123,16 @@ def test_other_balances_of_the_server_stop_the_export(
     with pytest.raises(DataError, match="differ") as raised:
         balances(found, said)
     assert shown in raised.value.message
+
+
+def test_balances_without_any_booking_stop_the_export(tmp_path: Path) -> None:
+    found = book(tmp_path, [])
+    export = found.form.readback.open_amounts
+    assert export is not None
+    names = ("profileIntegrationID", "loyaltySubledger", "currentBalance", "pendingBalance")
+    rows = pl.DataFrame([("anna", "", "1.00", "0")], schema=dict.fromkeys(names, pl.String), orient="row")
+    with pytest.raises(DataError, match=r"'anna' has 1\.00, not 0\.00"):
+        found.refuse_other_balances([rows], export.balances[ProgramKind.PROFILES], None)
 
 
 def test_only_the_chosen_subledger_is_compared(tmp_path: Path) -> None:

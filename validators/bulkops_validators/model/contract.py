@@ -336,7 +336,8 @@ class Contract:
     """The description of one import.
 
     `follows` are the contracts with imports that create the objects its rows refer to, or would change its rows.
-    `may_change`: the import may change a row that exists, although its mode is `create`.
+    `may_change`: the import may change a row that exists, although its mode is `create`. `no_undo`
+    says why bulkops cannot undo an import, and what to do instead; blank if it imports the saved rows again.
     """
 
     name: str
@@ -359,6 +360,7 @@ class Contract:
     requires: Requires = Requires()
     follows: tuple[str, ...] = ()
     may_change: bool = False
+    no_undo: str = ""
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; raise KeyError if it does not exist."""
