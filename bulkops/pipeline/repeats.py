@@ -274,10 +274,13 @@ def counts_of(found: SentBefore) -> str:
 
 def refuse_repetition(path: Path, found: SentBefore) -> None:
     """Raise GuardRefused with the counts."""
-    raise GuardRefused(
-        f"{path}: {counts_of(found)}. Nothing was sent.",
-        hint="Give --only-new to send the new records only, or --again to send all of them.",
-    )
+    hint = "Give --again to send all of them once more."
+    if found.records < len(found.mask):
+        hint = (
+            "Give --only-new to send the new records only, or --again to send all of them. "
+            "A corrected record counts as new; the record sent before stays."
+        )
+    raise GuardRefused(f"{path}: {counts_of(found)}. Nothing was sent.", hint=hint)
 
 
 def refuse_meanwhile(

@@ -13,7 +13,7 @@ from bulkops.cli.options.common import CountType, SecondsType, json_option, ledg
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.options.target import target_options
-from bulkops.cli.output.console import console
+from bulkops.cli.output.console import MOMENT, console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -242,4 +242,4 @@ def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
 
 
 def _progress(export: Export) -> Any:
-    return console().bar(unit="B", desc=export.name)
+    return console().bar(unit="B", desc=export.name, delay=MOMENT)

@@ -16,7 +16,7 @@ from bulkops.cli.options.common import (
 from bulkops.cli.options.contract import contract_argument, contract_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.options.on_end import announced
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import InputPath
 from bulkops.cli.options.run import run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process.targets import TargetChoice
@@ -25,7 +25,7 @@ from bulkops_validators.model.contract import Contract
 
 @click.command("import")
 @contract_argument
-@click.argument("file", type=FilePath())
+@click.argument("file", type=InputPath())
 @target_options
 @contract_options
 @chunk_options

@@ -23,7 +23,7 @@ from bulkops.cli.options.common import (
 )
 from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import FilePath, InputPath
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
@@ -48,7 +48,7 @@ SHOWN = 10
 
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
-@click.argument("file", type=FilePath(), required=False)
+@click.argument("file", type=InputPath(), required=False)
 @own_option("--job", help="Reconcile a job. Its file, target, import ids and times come from the ledger.")
 @own_option("--file", "moved", type=FilePath(), help="With --job: the file's new path if it was moved.")
 @own_option("--export", type=FilePath(), help="Compare with a saved export instead of the target.")

@@ -15,7 +15,7 @@ def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
     name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
-    yield f"{name}: {state}. {figures['input']:,} records: {parts}."
+    yield f"{name}: {state}. {counted(figures['input'], 'record')}: {parts}."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"
         yield f"Of {source['records']:,} records of {source['path']}: {left_out_text(source)}; the others: {new}."

@@ -71,7 +71,9 @@ def final_exit_code(code: int, console: Console) -> int:
 
 
 def _hint_of(error: click.ClickException) -> str | None:
-    """Return how to write a global option that was given after the command; None for every other error."""
+    """Return where to find a missing JOB, or how to write a global option after the command; None for other errors."""
+    if isinstance(error, click.MissingParameter) and error.ctx and error.param and error.param.name == "job":
+        return "`bulkops jobs list` lists all jobs."
     if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
         return None
     root = error.ctx.find_root().command
