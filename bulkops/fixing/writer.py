@@ -195,6 +195,6 @@ class BlockWriter:
                 place = int(self._copies[:index].sum())
                 sizes[place : place + len(several)] = several
             offsets = np.cumsum(sizes) - sizes + self._writer.offset
-            known = (self._origins.records, self._origins.lines, self._touched)
-            self._writer.origins.extend(offsets, OriginArrays(*(np.repeat(one, self._copies) for one in known)))
+            records, lines = (np.repeat(one, self._copies) for one in (self._origins.records, self._origins.lines))
+            self._writer.origins.extend(offsets, OriginArrays(records, lines, np.repeat(self._touched, self._copies)))
         self._writer.write(b"".join(self._pieces))
