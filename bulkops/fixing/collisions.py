@@ -79,6 +79,7 @@ class _Trial:
         writer.report.records += self.report.records
         writer.report.changed += self.report.changed
         writer.report.removed += self.report.removed
+        writer.report.blank_lines += self.report.blank_lines
         writer.report.counts.update(self.report.counts)
 
 

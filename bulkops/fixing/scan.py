@@ -64,7 +64,7 @@ class FileScan:
     fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a
     number that lost zeros to the length it should have. `decimal_ids` are the columns of ids that became numbers, such
     as 100200.0. `last_record` is the last record with a value, from 1. `dropped` are the positions of columns to remove
-    although they contain values.
+    although they contain values. `records` is the number of records.
     `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
     """
 
@@ -86,6 +86,7 @@ class FileScan:
     last_record: int = 0
     dropped: frozenset[int] = frozenset()
     by_comma: bool = False
+    records: int = 0
 
 
 @dataclass
@@ -198,6 +199,7 @@ def scan_file(
         decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
         last_record=_last_record(builder.profile),
         by_comma=forms.all_by_comma,
+        records=collector.count,
     )
 
 

@@ -26,11 +26,15 @@ class Change(NamedTuple):
 
 @dataclass
 class FixReport:
-    """The number of changes. `changed` counts records, `counts` counts changes by rule."""
+    """The number of changes. `changed` counts records, `counts` counts changes by rule.
+
+    `removed` counts records and blank lines, `blank_lines` only the latter.
+    """
 
     records: int = 0
     changed: int = 0
     removed: int = 0
+    blank_lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
 
 
@@ -162,6 +166,7 @@ class BlockWriter:
         self._copies[index] = 0
         self._writer.log_repairs([repair], record=None, line=int(self._origins.lines[index]))
         self._writer.report.removed += 1
+        self._writer.report.blank_lines += 1
 
     def replace(self, index: int, written: Sequence[bytes], repairs: list[AppliedRepair]) -> None:
         """Write the records that replace one record, and log the changes; empty records are not written."""
@@ -190,6 +195,6 @@ class BlockWriter:
                 place = int(self._copies[:index].sum())
                 sizes[place : place + len(several)] = several
             offsets = np.cumsum(sizes) - sizes + self._writer.offset
-            known = (self._origins.records, self._origins.lines, self._touched)
-            self._writer.origins.extend(offsets, OriginArrays(*(np.repeat(one, self._copies) for one in known)))
+            records, lines = (np.repeat(one, self._copies) for one in (self._origins.records, self._origins.lines))
+            self._writer.origins.extend(offsets, OriginArrays(records, lines, np.repeat(self._touched, self._copies)))
         self._writer.write(b"".join(self._pieces))

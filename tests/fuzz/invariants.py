@@ -206,8 +206,9 @@ def _no_worse(
     removed = [change for change in changes if change.record is not None and change.column is None and not change.after]
     if not {change.code for change in changes} & _NEW_QUOTES and after.records != before.records - len(removed):
         yield Broken("no record comes or goes unlisted", f"{before.records} -> {after.records} {removed} {shown}")
-    # With commas, or fewer columns, a record with wrong quotes may have other cells, so more cells have wrong bytes.
-    divided = {"HDR104", "HDR108"} & set(before.counts)
+    # With commas, or fewer columns, a record with wrong quotes may have other cells, so more cells have wrong bytes. So
+    # may the records into which lone carriage returns divide one.
+    divided = {"HDR104", "HDR108"} & set(before.counts) or "FIL108" in {change.code for change in changes}
     counts = [
         sum(count for code, count in _structural(report).items() if not (divided and code in _OF_BYTES))
         for report in (before, after)

@@ -252,6 +252,9 @@ def _completed(text: str, found: _Cells, shape: RecordShape, repairs: list[Appli
             return _with_repair("STR116", text, cells_, repairs) if allowed else found
     if not unsafe or not any(found.texts) or may_be_note(found.texts[0], shape):
         return found
+    # A total or another line of a program is removed, not completed.
+    if odd_line(found.texts, width, last=False) is not None:
+        return found
     if not any(found.texts[1:]) and not shape.evidence.first.fits(found.texts[0]):
         return found
     return _with_repair("STR101", text, found.of_width(width), repairs)

@@ -186,7 +186,6 @@ def test_a_file_that_changes_between_two_readings_is_refused() -> None:
         b'value\tattributes\n\xe9"0,125\n',
         b'value;limitval\n19" x;12,5;zz\n',
         b'value;limitval\n"A","B"\n',
-        b'value;limitval;attributes;\n,"\n"',
         b"value,,limitval\nA,,1,\n;\n",
         b"value,,\n,\n",
         b"value,limitval\n\xc2\xa0B2,1\n\xe9,1\n",
@@ -267,5 +266,18 @@ def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run
     ],
 )
 def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
-    with pytest.raises(DataError, match=r"memory.csv: line 1: the header cannot be repaired"):
+    with pytest.raises(DataError, match="line 1: the header cannot be repaired"):
         fixed(data, contract="loyalty-tiers")
+
+
+@pytest.mark.parametrize("data", [b'code\tstartdate\n",\t5 \n",\t6\n', b'code;startdate;attributes;\n,"\n"'])
+def test_invalid_quotes_that_would_join_records_with_commas_are_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="with commas, invalid quotes would divide the records differently"):
+        fixed(data, contract="giveaways")
+
+
+@pytest.mark.parametrize("line", [b"Total,5", b"Sum;12", b"Grand Total,5", b"(2 rows affected)"])
+def test_total_without_all_fields_is_removed_and_not_completed(line: bytes) -> None:
+    data = b"code,startdate,enddate,attributes\n" + line + b"\n"
+    out, changes, _ = fixed(data, UNSAFE, contract="giveaways")
+    assert (out, codes(changes)) == (b"code,startdate,enddate,attributes\n", ["STR118"])
