@@ -1,7 +1,7 @@
 """Run one pass over an inbox: finish the files of earlier passes, then import every complete file, one by one."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,9 +24,10 @@ from bulkops.inbox.decisions import (
     sort_listing,
 )
 from bulkops.inbox.inboxes import Inbox, codes_of, due_documents, figures_of, waiting_document
-from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result
+from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result, failed
 from bulkops.inbox.recipes import RecipeImport
 from bulkops.inbox.status import look
+from bulkops.inbox.storage import FileTrouble, file_error
 from bulkops.inbox.taking import check_bytes, manifest_of, take
 from bulkops.journal import record
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument
@@ -41,7 +42,7 @@ from bulkops_validators import CONTRACTS
 
 TROUBLES = 2
 """After so many files in a row that the server did not accept in time, the others wait for the next pass."""
-FOR_ALL = frozenset({"Unreachable", "LedgerUnusable", "LedgerLost", "Interrupted"})
+FOR_ALL = frozenset({"Unreachable", "LedgerUnusable", "LedgerLost", "Interrupted", "MachineTrouble"})
 """Errors that every other file of the pass would meet, too."""
 
 
@@ -106,6 +107,22 @@ class _Pass:
         self._resumed: set[str] = set()
 
     def run(self) -> PassResult:
+        """Run the pass. An error that ends it early becomes a part of the result, unless no file was handled before."""
+        error: BulkopsError | None = None
+        try:
+            self._run()
+        except BulkopsError as raised:
+            if not self._files:
+                raise
+            error = raised
+        code = exit_of([*self._codes(), *([error.exit_code] if error else [])])
+        figures = figures_of(self._inbox.name, self._files, code)
+        if error is not None:
+            figures["error"] = error.to_json()
+            self._notes.append(f"The pass ended early: {error.message}")
+        return PassResult(figures=figures, files=self._files, expectations=self._expectations, notes=self._notes)
+
+    def _run(self) -> None:
         inbox, settings = self._inbox, self._settings
         began = settings.clock.now()
         with ExitStack() as stack:
@@ -121,16 +138,9 @@ class _Pass:
             for file in listing.unknown:
                 self._add_waiting(file, None, "no pattern of the inbox matches its name")
             self._check_dues(settings.clock.now())
-            code = exit_of(self._codes())
             if not settings.dry_run:
                 self._clear()
-                self._book.ended(began, settings.clock.now(), code)
-        return PassResult(
-            figures=figures_of(inbox.name, self._files, code),
-            files=self._files,
-            expectations=self._expectations,
-            notes=self._notes,
-        )
+                self._book.ended(began, settings.clock.now(), exit_of(self._codes()))
 
     def _listing(self) -> InboxListing:
         files = self._places.folder.files()
@@ -178,6 +188,33 @@ class _Pass:
             self._work(drop, entry)
         return handled
 
+    def _taken(self, file: StoredFile, entry: InboxFilesTable, companion: StoredFile | None) -> Drop | Waiting | None:
+        """Copy a file out of the inbox and return it; None if that failed, which is reported."""
+        mark = correction_of(file.name)
+        try:
+            return take(
+                self._book,
+                self._places.folder,
+                file,
+                pattern=entry.match[0],
+                now=self._settings.clock.now(),
+                companion=companion,
+                corrects=mark if mark and mark in self._book.rejects() else None,
+            )
+        except OSError as error:
+            self._add_untaken(file, entry, failed(file_error(error, f"{file.name} cannot be copied"), entry.contract))
+        except BulkopsError as error:
+            self._add_untaken(file, entry, failed(error, entry.contract))
+        return None
+
+    def _add_untaken(self, file: StoredFile, entry: InboxFilesTable, result: Result) -> None:
+        """Report a file that could not be copied; it stays in the inbox."""
+        result = replace(result, state="failed")
+        self._note_trouble(entry, result)
+        document = waiting_document(self._inbox, self._places.folder, file, entry, str(result.reason))
+        self._files.append({**document, "state": "failed", "exit": result.exit})
+        self._settings.notify(f"{self._inbox.name}: {file.name}: failed: {result.reason}")
+
     def _entry(self, name: str, pattern: str | None = None) -> InboxFilesTable | None:
         """Return the pattern table of a file; that of the original file for a correction."""
         table = self._inbox.table
@@ -207,16 +244,9 @@ class _Pass:
         if waiting is not None:
             self._add_waiting(file, entry, waiting.reason)
             return
-        mark = correction_of(file.name)
-        taken = take(
-            self._book,
-            self._places.folder,
-            file,
-            pattern=entry.match[0],
-            now=now,
-            companion=companion,
-            corrects=mark if mark and mark in self._book.rejects() else None,
-        )
+        taken = self._taken(file, entry, companion)
+        if taken is None:
+            return
         if isinstance(taken, Waiting):
             self._add_waiting(file, entry, taken.reason)
             return
@@ -251,8 +281,16 @@ class _Pass:
             drop, notes = settle(self._desk, self._places, drop, inbox=self._inbox.name)
             self._notes += notes
         except BulkopsError as error:
-            result = replace(result, state="failed", exit=error.exit_code, reason=error.message, hint=error.hint)
+            result = self._not_archived(result, error)
+        except OSError as error:
+            result = self._not_archived(result, file_error(error, f"{drop.name} cannot be archived"))
         self._add_result(drop, result, entry)
+
+    def _not_archived(self, result: Result, error: BulkopsError) -> Result:
+        """Return the result of a file that is imported, and could not be moved out of the inbox."""
+        if type(error).__name__ in FOR_ALL:
+            self._ended = f"the pass ended early: {error.message}"
+        return replace(result, state="failed", exit=error.exit_code, reason=error.message, hint=error.hint)
 
     def _imported(self, drop: Drop, entry: InboxFilesTable) -> Result:
         """Return the result of importing a file."""
@@ -298,6 +336,8 @@ class _Pass:
         contract = CONTRACTS.get(entry.contract or "")
         if result.error in FOR_ALL:
             self._ended = f"the pass ended early: {result.reason}"
+        elif result.error == FileTrouble.__name__:
+            pass  # the server and the other files have no part in it
         elif result.state == "failed":
             self._troubles += result.exit == 3
             # Without a job, the server was not even reached: it would be the same for the other files.
@@ -378,9 +418,10 @@ class _Pass:
         """Remove work folders that belong to no open file: a killed process left them."""
         needed = {drop.id for drop in self._book.open_drops()}
         work = self._book.folder / "work"
-        for folder in work.iterdir() if work.is_dir() else ():
-            if folder.name not in needed and folder.name != "drafts":
-                remove_folder(folder)
+        with suppress(OSError):  # the next pass removes them
+            for folder in work.iterdir() if work.is_dir() else ():
+                if folder.name not in needed and folder.name != "drafts":
+                    remove_folder(folder)
 
 
 def _waiting_result(reason: str, *, contract: str | None = None) -> Result:

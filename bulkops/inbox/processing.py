@@ -21,6 +21,7 @@ from bulkops.errors import (
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
 from bulkops.inbox.splitting import MOST_FINDINGS, divide, read_findings, write_findings, write_parts
+from bulkops.inbox.storage import file_error
 from bulkops.inbox.taking import WorkFiles, decompress, work_files
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
@@ -149,6 +150,8 @@ class ContractImport:
             return self._resumed(earlier) if earlier is not None else self._begun()
         except BulkopsError as error:
             return self._failed(error)
+        except OSError as error:
+            return self._failed(file_error(error, f"{self.drop.name} cannot be imported"))
         except KeyboardInterrupt:
             return self._failed(Interrupted("Interrupted."))
         finally:
