@@ -54,7 +54,7 @@ from bulkops.settings import (
 from bulkops.transport.client import ApiClient
 from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
-from bulkops.upload.options import RunOptions
+from bulkops.upload.options import SETTLE_SECONDS, RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport
@@ -296,7 +296,7 @@ def reconcile(
     import_ids: Collection[int] | None = None,
     case: Fold | str | None = None,
     options: Mapping[str, object] | None = None,
-    settle: float = 60.0,
+    settle: float = SETTLE_SECONDS,
     output: PathLike | None = None,
     spreadsheet_safe: bool = False,
     repair: PathLike | None = None,

@@ -136,7 +136,7 @@ class _Pass:
                 if file.name not in handled:
                     self._handle(file, listing.companions.get(file.name))
             for file in listing.unknown:
-                self._add_waiting(file, None, "no pattern of the inbox matches its name")
+                self._say_waiting(file, None, "no pattern of the inbox matches its name")
             self._check_dues(settings.clock.now())
             if not settings.dry_run:
                 self._clear()
@@ -183,7 +183,7 @@ class _Pass:
             self._resumed.add(drop.id)
             entry = self._entry(drop.name, drop.pattern)
             if entry is None:
-                self._add_result(drop, _waiting_result("no pattern of the inbox matches its name any more"), None)
+                self._say(drop, _waiting_result("no pattern of the inbox matches its name any more"), None)
                 continue
             self._work(drop, entry)
         return handled
@@ -202,12 +202,12 @@ class _Pass:
                 corrects=mark if mark and mark in self._book.rejects() else None,
             )
         except OSError as error:
-            self._add_untaken(file, entry, failed(file_error(error, f"{file.name} cannot be copied"), entry.contract))
+            self._say_untaken(file, entry, failed(file_error(error, f"{file.name} cannot be copied"), entry.contract))
         except BulkopsError as error:
-            self._add_untaken(file, entry, failed(error, entry.contract))
+            self._say_untaken(file, entry, failed(error, entry.contract))
         return None
 
-    def _add_untaken(self, file: StoredFile, entry: InboxFilesTable, result: Result) -> None:
+    def _say_untaken(self, file: StoredFile, entry: InboxFilesTable, result: Result) -> None:
         """Report a file that could not be copied; it stays in the inbox."""
         result = replace(result, state="failed")
         self._note_trouble(entry, result)
@@ -242,13 +242,13 @@ class _Pass:
         if waiting is None and (why := self._why_not(entry)) is not None:
             waiting = Waiting(reason=why)
         if waiting is not None:
-            self._add_waiting(file, entry, waiting.reason)
+            self._say_waiting(file, entry, waiting.reason)
             return
         taken = self._taken(file, entry, companion)
         if taken is None:
             return
         if isinstance(taken, Waiting):
-            self._add_waiting(file, entry, taken.reason)
+            self._say_waiting(file, entry, taken.reason)
             return
         known = self._book.known(taken.id)
         if known is None and not self._settings.dry_run:
@@ -266,12 +266,12 @@ class _Pass:
         """Import a file and move it out of the inbox."""
         if drop.step is FileStep.TAKEN:
             if (why := self._why_not(entry)) is not None:
-                self._add_result(drop, _waiting_result(why, contract=entry.contract), entry)
+                self._say(drop, _waiting_result(why, contract=entry.contract), entry)
                 return
             result = self._imported(drop, entry)
             self._note_trouble(entry, result)
             if self._settings.dry_run or result.state not in FINAL:
-                self._add_result(drop, result, entry)
+                self._say(drop, result, entry)
                 return
             drop = self._book.moved(drop, FileStep.ENDED, result=result.to_json())
         elif drop.step is FileStep.DONE:  # the same version with the same name was put back
@@ -284,7 +284,7 @@ class _Pass:
             result = self._not_archived(result, error)
         except OSError as error:
             result = self._not_archived(result, file_error(error, f"{drop.name} cannot be archived"))
-        self._add_result(drop, result, entry)
+        self._say(drop, result, entry)
 
     def _not_archived(self, result: Result, error: BulkopsError) -> Result:
         """Return the result of a file that is imported, and could not be moved out of the inbox."""
@@ -352,7 +352,7 @@ class _Pass:
             # Later files overwrite earlier ones, so they must not overtake them.
             self._blocked[entry.match[0]] = f"an earlier file of {entry.match[0]} is not imported yet"
 
-    def _add_result(self, drop: Drop, result: Result, entry: InboxFilesTable | None) -> None:
+    def _say(self, drop: Drop, result: Result, entry: InboxFilesTable | None) -> None:
         """Add a file to the result of the pass, with its warnings, and report it."""
         document = self._document(drop, result)
         self._files.append(document)
@@ -404,7 +404,7 @@ class _Pass:
             document["rejected_file"] = rejected_of(drop)
         return document
 
-    def _add_waiting(self, file: StoredFile, entry: InboxFilesTable | None, reason: str) -> None:
+    def _say_waiting(self, file: StoredFile, entry: InboxFilesTable | None, reason: str) -> None:
         self._files.append(waiting_document(self._inbox, self._places.folder, file, entry, reason))
 
     def _check_dues(self, now: datetime) -> None:

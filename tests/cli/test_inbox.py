@@ -196,7 +196,7 @@ def _until(found: Callable[[], bool]) -> None:
         (["status", "--every", "5m"], ("", ""), "takes neither --every"),
         (["--every", "5m", "--json"], ("", ""), "--json prints one document"),
         (["--every", "often"], ("", ""), "is not a duration"),
-        ([], ('quiet = "0s"', 'quiet = "soon"'), "quiet must be a length such as 2m"),
+        ([], ('quiet = "0s"', 'quiet = "soon"'), "quiet must be a duration such as 2m"),
         ([], ("contract =", "contrakt ="), "files does not know 'contrakt'"),
         ([], ('"loyalty-points"', '"loyalty-point"'), "the closest is 'loyalty-points'"),
         ([], ("ids = {program = 1}", 'expect = {due = "3"}'), "files.expect.due must be a time such as 03:00"),

@@ -30,6 +30,7 @@ from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.cli.views.validation_output import split_list
 from bulkops.errors import UsageError
+from bulkops.upload.options import SETTLE_SECONDS
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
@@ -101,7 +102,7 @@ SHOWN = 10
 @option(
     "--settle",
     type=SecondsType(),
-    default=60.0,
+    default=SETTLE_SECONDS,
     show_default=True,
     help="Seconds between two equal readings before a difference is reported; exports may lag.",
 )
