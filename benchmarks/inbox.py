@@ -1,4 +1,4 @@
-"""Measure what a pass over an inbox costs beyond its requests; run `python benchmarks/inbox.py`, see --help.
+"""Measure the cost of a pass over an inbox beyond its requests; run `python benchmarks/inbox.py`, see --help.
 
 files     a pass over many small files in one process: processor time per file, requests, and peak memory; the same
           uploads by httpx alone are subtracted
@@ -120,7 +120,7 @@ def bare(url: str, files: int) -> float:
 
 
 def measure_files(files: int, *, reconcile: bool) -> None:
-    """Print what a pass over small files costs."""
+    """Print the cost of a pass over small files."""
     setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())  # noqa: B010 - it would only wait
     with tempfile.TemporaryDirectory() as made, sandbox() as (url, requests):
         folder = Path(made)
@@ -212,7 +212,7 @@ def repeat_history(ledger: Ledger, inbox: Inbox, files: int) -> None:
 
 
 def main() -> None:
-    """Measure what was asked for."""
+    """Run the chosen measurement."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", nargs="*", default=["files", "archive"], help="files, archive; default: both")
     parser.add_argument("--files", type=int, default=10_000)
