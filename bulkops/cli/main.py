@@ -41,6 +41,7 @@ COMMANDS = {
     "report": ("bulkops.cli.commands.report", "Write a one-page report of jobs."),
     "map": ("bulkops.cli.commands.map_", "Map the legacy files of a recipe to import files. Sends nothing."),
     "run": ("bulkops.cli.commands.run", "Run a recipe: several imports in order."),
+    "copy": ("bulkops.cli.commands.copy", "Copy rows from one deployment to another, and prove them."),
     "inbox": ("bulkops.cli.commands.inbox", "Import the files that partners drop into a folder."),
     "recipes": ("bulkops.cli.commands.recipes", "List the shipped recipes, or show one."),
     "schema": (

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from bulkops.errors import UsageError
 from bulkops.exporting.definition import Export, ExportDetails, Filter, Kind, Window
 from bulkops.exporting.filters import BY_CREATION, DATES
 from bulkops_validators.model.contract import Contract, Form, QueryOption, Readback
@@ -66,3 +67,12 @@ def _filter(option: QueryOption, parameter: str) -> Filter:
 
 def _dates(readback: Readback) -> tuple[Filter, ...]:
     return (DATES,) if FORMATTED_DATES in readback.query else ()
+
+
+def unreadable(contract: Contract) -> UsageError:
+    """Return the error for a contract with rows that the API does not return."""
+    return UsageError(
+        f"The API cannot return {contract.title.lower()}: it has no export and no list of them, so they can be neither "
+        "exported nor copied.",
+        hint="Keep the file of each import; it is the only complete copy.",
+    )

@@ -97,13 +97,13 @@ def run_export(
     request.question()
     if path is None:
         with _spool() as whole:
-            done, notes = _fetch(client, request, whole, fetching, folder=None)
+            done, notes = fetched(client, request, whole, fetching, folder=None)
             copy_csv(whole, out, tidy=shape.tidy)  # type: ignore[arg-type] # it is not a path here
             return _exported(request, (), done, _count(whole, fetching), notes)
-    folder = staging_place(path).with_name(f"{path.name}.windows") if fetching.steps else None
+    folder = windows_folder(path, fetching)
     with part_file(path, permit) as (whole, part):
         telling = fetching.also(begin_writing_back(whole)) if shape.plain and folder is None else fetching
-        done, notes = _fetch(client, request, whole, telling, folder=folder)
+        done, notes = fetched(client, request, whole, telling, folder=folder)
         records = _count(whole, fetching)
         files: tuple[Path, ...] = (path,)
         if shape.plain and not is_compressed(path):
@@ -117,6 +117,11 @@ def run_export(
         if files == (path,):
             keep_receipt(path, request, client.target.identity()["base_url"])
     return _exported(request, files, done, records, notes)
+
+
+def windows_folder(path: Path, fetching: Fetching) -> Path | None:
+    """Return the folder that keeps the finished windows of a file; None without windows."""
+    return staging_place(path).with_name(f"{path.name}.windows") if fetching.steps else None
 
 
 @contextmanager
@@ -135,9 +140,10 @@ def _spool() -> Iterator[BinaryIO]:
         ) from None
 
 
-def _fetch(
+def fetched(
     client: ApiClient, request: Request, whole: BinaryIO, fetching: Fetching, *, folder: Path | None
 ) -> tuple[Downloaded, Notes]:
+    """Fill `whole` with the response, window by window if the windows are chosen; `folder` keeps finished windows."""
     notes = Notes()
     common: dict[str, Any] = {"settle": fetching.settle, "progress": fetching.progress, "notes": notes}
     if fetching.steps is None:

@@ -171,6 +171,8 @@ def _store(desk: Desk, places: Places, drop: Drop, result: Result) -> str:
     if (sent := _sent_file(files, result)) is not None and sent != files.original:
         place.put(sent, f"{folder}/sent/{sent.name}")
     _store_companion(places, place, drop, files, folder)
+    places.quarantine.sync()
+    place.sync()
     return f"{place.shown}/{name}"
 
 

@@ -1,6 +1,6 @@
 """The documents of `plan`, `split` and `export`."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired
 
 from pydantic import with_config
 from typing_extensions import TypedDict
@@ -36,7 +36,7 @@ class PlanDocument(TypedDict):
     sha256: Sha256
     requests: Count
     least_seconds: Annotated[float, about("The shortest time under the rate limit.")]
-    verify: Annotated[Cost, about("What reading the rows back costs; 0 if the API cannot read them back.")]
+    verify: Annotated[Cost, about("The cost of reading the rows back; 0 if the API cannot read them back.")]
     chunks: list[PlannedChunk]
 
 
@@ -61,8 +61,20 @@ class SplitDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class RowBooksDocument(TypedDict):
+    """The rows of an export that became records of an import file: rows = records + merged + left out."""
+
+    rows: Annotated[Count, about("Rows of the export.")]
+    records: Annotated[Count, about("Records of the import file.")]
+    merged: Annotated[Count, about("Rows that are part of the record of another row.")]
+    left_out: Annotated[dict[str, int], about("Rows that are in no record, by reason.")]
+    changed: Annotated[Count, about("Records with only the rest of a limit.")]
+    lost: Annotated[dict[str, int], about("Filled cells that no import can set, by column.")]
+
+
+@with_config(CLOSED)
 class ExportDocument(TypedDict):
-    """What `export` fetched, and where it is."""
+    """The files of an export, and the facts about it."""
 
     what: Annotated[str, about("The name of the export.")]
     files: Annotated[list[str], about("The files written.")]
@@ -70,3 +82,5 @@ class ExportDocument(TypedDict):
     bytes: Annotated[Count, about("Bytes of the responses.")]
     attempts: Annotated[Count, about("Requests sent.")]
     notes: Annotated[list[str], about("What was unusual.")]
+    books: NotRequired[Annotated[RowBooksDocument, about("With --for-import.")]]
+    errors: NotRequired[Annotated[Count, about("With --for-import: findings that would stop the import.")]]

@@ -112,7 +112,7 @@ def _copy_inboxes(path: Path, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _integrity(connection: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong in a database."""
+    """Return the problems that SQLite finds in a database."""
     found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else found
 
@@ -170,7 +170,7 @@ def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
 
 
 def _faults(path: Path) -> list[str]:
-    """Return what SQLite finds wrong in a database file."""
+    """Return the problems that SQLite finds in a database file."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
         return _integrity(connection)
 

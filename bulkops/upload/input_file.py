@@ -123,7 +123,7 @@ def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
 
 
 def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> str:
-    """Return what to do about a changed file. The advice never sends records twice."""
+    """Return the next step after a change of the file. The advice never sends records twice."""
     if not chunks:
         return "Nothing was sent. Import the file again when it is complete."
     again = Mode(job.mode).resend_is_safe

@@ -1,4 +1,4 @@
-"""A wait says what it waits for and, on a terminal, how long it still takes."""
+"""A wait prints its reason and, on a terminal, the remaining seconds."""
 
 import termios
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_a_wait_for_evidence_is_one_line_in_a_log(shell: Shell, sandbox: Sandbox
 
 
 class Turned(SystemClock):
-    """A clock whose waits take no time."""
+    """A clock that waits without taking time."""
 
     def __init__(self) -> None:
         self.passed = 0.0
@@ -79,7 +79,7 @@ def counted_waits(client: ApiClient) -> list[float]:
 
 @pytest.fixture
 def fast() -> Iterator[SandboxServer]:
-    """Run a sandbox without a rate limit, for clocks whose waits take no time."""
+    """Run a sandbox without a rate limit, for clocks that wait without taking time."""
     with SandboxServer(key=KEY, rate_limit=0) as server:
         yield server
 

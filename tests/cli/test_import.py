@@ -32,7 +32,7 @@ def test_an_import_is_done_balanced_and_proved(shell: Shell, sandbox: SandboxSer
     assert (again.code, document["job"] in again.json["error"]["message"]) == (5, True)
 
 
-def test_errors_in_the_file_stop_everything(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_an_import_of_a_file_with_errors_sends_no_request(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("value,limitval\nCODE-1,3\nCODE-2,many\n")
     ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
@@ -134,7 +134,7 @@ def test_the_second_signal_stops_at_once_and_the_job_resumes(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_first_request_leaves_nothing_behind(
+def test_a_signal_before_the_first_request_leaves_no_job(
     number: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sandbox.set_faults("exports=slow:5")
@@ -149,7 +149,7 @@ def test_a_signal_before_the_first_request_leaves_nothing_behind(
     assert shell.run("jobs", "list", "--json").json == {"jobs": []}
 
 
-def test_a_reconciliation_that_fails_does_not_cost_the_job_its_document(
+def test_a_failed_reconciliation_still_prints_the_document_of_the_job(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sandbox.set_faults("exports=403")
@@ -176,6 +176,22 @@ def test_a_folder_that_cannot_be_written_stops_before_anything_is_sent(
     assert ended.code == 2
     assert "Nothing was sent" in ended.err
     assert sandbox.requests == []
+
+
+@pytest.mark.parametrize(
+    ("records", "repairs"),
+    [
+        ("A,1\n", "repairs none"),
+        ("CODE-1 ,x\nCODE-2,NULL\n", "repairs at most 1 safely, 1 with --unsafe"),
+    ],
+)
+def test_refused_file_says_which_findings_a_repair_exists_for(
+    shell: Shell, tmp_path: Path, records: str, repairs: str
+) -> None:
+    (tmp_path / "f.csv").write_text(f"value,limitval\n{records}")
+    ended = shell.run("import", "coupons", str(tmp_path / "f.csv"), *CAMPAIGN)
+    assert ended.code == 1
+    assert f"`bulkops fix` {repairs}" in ended.err
 
 
 def test_several_processes_together_keep_to_the_limit(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:

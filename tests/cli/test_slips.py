@@ -25,20 +25,20 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
     ],
     ids=" ".join,
 )
-def test_a_slip_is_answered_with_the_words_that_work(words: tuple[str, ...], hint: str, shell: Shell) -> None:
+def test_a_mistyped_command_is_an_error_with_the_correct_words(words: tuple[str, ...], hint: str, shell: Shell) -> None:
     ended = shell.run(*words)
     assert ended.code == 2
     assert hint in ended.err
 
 
-def test_help_is_a_command_for_every_command(shell: Shell) -> None:
+def test_help_as_a_command_prints_the_help_of_every_command(shell: Shell) -> None:
     assert shell.run("help").out == shell.run("--help").out
     assert shell.run("help", "jobs", "resume").out == shell.run("jobs", "resume", "--help").out
     assert shell.run("help", "nothing").code == 2
 
 
 @pytest.mark.parametrize("words", [(), ("jobs",), ("export",)], ids=["bulkops", "jobs", "export"])
-def test_a_group_without_a_command_shows_its_help_on_lines(words: tuple[str, ...], shell: Shell) -> None:
+def test_a_group_without_a_command_prints_its_help_on_several_lines(words: tuple[str, ...], shell: Shell) -> None:
     ended = shell.run(*words)
     assert ended.code == 2
     assert "\\n" not in ended.err

@@ -39,7 +39,7 @@ RESUMES = 8
 
 @dataclass
 class Story:
-    """Two imports of the same file, and what is needed to touch them. `versions` are all bytes of the file."""
+    """Two imports of the same file, and the means to disturb them. `versions` has every content of the file."""
 
     case: Case
     folder: Path
@@ -71,7 +71,7 @@ class Story:
         ]  # fmt: skip
 
     def start(self) -> None:
-        """Start an import whose streams are pipes; their readers are kept open until an event closes them."""
+        """Start an import with pipes as streams; their readers stay open until an event closes them."""
         read, write = os.pipe()
         command = [sys.executable, "-m", "bulkops", *self.words()]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=write, stderr=write, env=self.environment)
@@ -150,7 +150,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 
 def tell(case: Case, folder: Path, seed: int) -> None:
-    """Run two imports under events drawn from a seed, resume what is left, and compare the books with the target."""
+    """Run two imports under events drawn from a seed, resume them, and compare the ledger with the target."""
     chance = random.Random(seed)
     state = folder / "state"
     with small_disk(state) as mounted, SandboxServer(rate_limit=0, key=KEY) as sandbox:

@@ -15,6 +15,7 @@ from bulkops_validators.model.contract import (
     Requires,
     Route,
     Unique,
+    UsageLimit,
 )
 
 IMPORT = "importCoupons description"
@@ -65,6 +66,11 @@ READBACK = Readback(
         "reservation_limitval",
     ),
     shown_ids={"application": "applicationid", "campaign": "campaignid"},
+    usage=(
+        UsageLimit(column="limitval", used="counter", unlimited=("0",)),
+        UsageLimit(column="discountlimit", used="discount_counter"),
+    ),
+    lost_columns=("referralid", "reservation", "limits", "is_reservation_mandatory", "reservation_limitval"),
 )
 
 CONTRACT = Contract(
@@ -163,6 +169,7 @@ CONTRACT = Contract(
     ),
     duplicate_option="skip-duplicates",
     requires=Requires(feature="coupons", source="Campaign schema: features"),
+    no_undo="The API deletes coupons by their batch; `bulkops export coupons` shows the batch id of each code.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

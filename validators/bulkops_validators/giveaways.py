@@ -38,6 +38,7 @@ READBACK = Readback(
     before="createdBefore",
     own_columns=("id", "poolid", "used", "importid", "created", "profileintegrationid", "profileid"),
     shown_ids={"pool": "poolid"},
+    spent="used",
 )
 
 CONTRACT = Contract(
@@ -90,6 +91,7 @@ CONTRACT = Contract(
         ),
     ),
     ordered=(Ordered(start="startdate", end="enddate", source="not documented; such a code can never be awarded"),),
+    no_undo="The API cannot delete giveaways. Codes that were given out stay valid.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(Route(operation="importPoolGiveaways", path="/v1/giveaways/pools/{pool}/import", readback=READBACK),),
     evidence=(

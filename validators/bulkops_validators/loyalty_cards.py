@@ -45,6 +45,7 @@ READBACK = Readback(
     after="createdAfter",
     before="createdBefore",
     own_columns=("created", "status", "userpercardlimit", "blockreason", "generated", "batchid"),
+    lost_columns=("blockreason",),
 )
 
 CONTRACT = Contract(
@@ -104,11 +105,13 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.CARDS, source=IMPORT),
+    no_undo="The API deletes cards one by one; before.csv of the job contains the cards that existed before.",
     limits=Limits(
         max_records=499_999,
         chunk_records=20_000,
         source=f"{IMPORT} since 2026-05-28: fewer than 500,000 rows, and requests time out after 30 seconds",
     ),
+    may_change=True,
     timeout_seconds=30,
     routes=(
         Route(

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Limits,
     Mode,
     ProgramKind,
@@ -48,6 +49,7 @@ CONTRACT = Contract(
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
             names=Reference.PROFILE,
+            created_by=CreatedBy(contract="loyalty-points", column="customerprofileid"),
         ),
         Column(
             name="joindate",
@@ -78,6 +80,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source=IMPORT),
+    follows=("loyalty-points", "loyalty-tiers"),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

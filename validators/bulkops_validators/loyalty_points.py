@@ -2,14 +2,17 @@
 
 from bulkops_validators.model.cells import Duration, Number, Text, Timestamp
 from bulkops_validators.model.contract import (
+    BalanceExport,
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Exclusive,
     Form,
     KeySearch,
     Limits,
     Mode,
+    OpenAmounts,
     Ordered,
     ProgramKind,
     QueryOption,
@@ -65,6 +68,22 @@ READBACK = Readback(
     before="endDate",
     own_columns=("id", "transactionUUID", "programId", "created", "type", "name", "importId"),
     shown_ids={"program": "programId"},
+    open_amounts=OpenAmounts(
+        balances={
+            ProgramKind.PROFILES: BalanceExport(
+                operation="exportLoyaltyBalances",
+                path="/v1/loyalty_programs/{program}/export_customer_balances",
+                column="customerprofileid",
+                owner="profileIntegrationID",
+            ),
+            ProgramKind.CARDS: BalanceExport(
+                operation="exportLoyaltyCardBalances",
+                path="/v1/loyalty_programs/{program}/export_card_balances",
+                column="identifier",
+                owner="cardIdentifier",
+            ),
+        }
+    ),
 )
 
 CONTRACT = Contract(
@@ -93,6 +112,7 @@ CONTRACT = Contract(
             about="The card that gets the points, in a card-based program.",
             example="CARD-0001",
             sources={"min_length": CARD, "max_length": CARD, "pattern": CARD},
+            created_by=CreatedBy(contract="loyalty-cards", column="identifier", ids=("program",)),
             program=ProgramKind.CARDS,
         ),
         Column(
@@ -169,9 +189,12 @@ CONTRACT = Contract(
             parameter="notificationsEnabled",
             about="Send notifications, for example of tier upgrades; use --no-notifications for a migration. "
             "Without the option the server decides; its default is to send them.",
+            when_copied="false",
             source=f"{IMPORT}: notificationsEnabled, on by default",
         ),
     ),
+    follows=("loyalty-cards",),
+    no_undo="The API can only deduct points that are active, for one owner at a time.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

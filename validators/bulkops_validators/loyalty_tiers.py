@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Limits,
     Mode,
     ProgramKind,
@@ -58,6 +59,7 @@ CONTRACT = Contract(
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
             names=Reference.PROFILE,
+            created_by=CreatedBy(contract="loyalty-points", column="customerprofileid"),
         ),
         Column(
             name="tiername",
@@ -89,6 +91,7 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.PROFILES, source="not stated; the only key column is a profile id"),
+    follows=("loyalty-points",),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -15,6 +15,7 @@ from bulkops_validators.model.contract import (
     Requires,
     Route,
     Unique,
+    UsageLimit,
 )
 
 IMPORT = "importReferrals description"
@@ -46,6 +47,8 @@ READBACK = Readback(
     case_operation="getApplication",
     own_columns=("id", "created", "campaignid", "friendprofileintegrationid", "importid", "batchid", "counter"),
     shown_ids={"campaign": "campaignid"},
+    usage=(UsageLimit(column="limitval", used="counter", unlimited=("0",)),),
+    lost_columns=("friendprofileintegrationid",),
 )
 
 CONTRACT = Contract(
@@ -114,6 +117,7 @@ CONTRACT = Contract(
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
     requires=Requires(feature="referrals", source="Campaign schema: features"),
+    no_undo="The API deletes referrals one by one, by the id that `bulkops export referrals` shows.",
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -5,13 +5,13 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, overwrite_option
 from bulkops.cli.options.environment import Reach, option, own_option
-from bulkops.cli.options.paths import FileWord
+from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import MOMENT, console
 from bulkops.cli.output.files import output_permit
@@ -22,6 +22,10 @@ from bulkops.exporting.definition import Export, Filter, Kind, PathName, placeho
 from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops.writing import refuse_no_file, refuse_no_folder
+from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.exporting.run import Exported
 
 UNITS = {
     Kind.INSTANT: "RFC 3339 or a date, UTC",
@@ -44,6 +48,10 @@ class ExportGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Return the command; UsageError suggests a name if the given one is unknown."""
+        if args and args[0] in CONTRACTS and args[0] not in EXPORTS:
+            from bulkops.exporting.readbacks import unreadable
+
+            raise unreadable(CONTRACTS[args[0]])
         if args and not ctx.resilient_parsing and args[0] not in EXPORTS and not args[0].startswith("-"):
             raise UsageError(f"Unknown export {args[0]!r}.", hint=guess(args[0], EXPORTS))
         return super().resolve_command(ctx, args)
@@ -62,8 +70,8 @@ def _command(what: str) -> click.Command:
     """Return the command of an export; always the same one, to which the options of the log were added."""
     export = EXPORTS[what]
 
-    def run(**options: Any) -> None:
-        _run(export, options)
+    def run(**options: Any) -> int:
+        return _run(export, options)
 
     run.__doc__ = "\n\n".join([f"{export.title}.", *export.notes])
     function = json_option(target_options(ledger_option(run)))
@@ -90,6 +98,17 @@ def _command(what: str) -> click.Command:
 
 
 def _output_options(function: Any) -> Any:
+    function = own_option(
+        "--saved", type=FilePath(), metavar="EXPORT",
+        help="With --for-import: convert an export that was saved before, without a request.",
+    )(function)  # fmt: skip
+    function = own_option(
+        "--used", type=click.Choice(["remaining", "keep"]), default="remaining", show_default=True,
+        help="With --for-import: write what is left of limits that are partly used, or the limits as they are.",
+    )(function)  # fmt: skip
+    function = own_option(
+        "--for-import", is_flag=True, default=False, help="Write a file that `bulkops import` accepts."
+    )(function)
     function = option(
         "--settle", type=SecondsType(), default=0.0,
         help="Export again until two results this many seconds apart are equal; exports may lag behind imports.",
@@ -134,7 +153,7 @@ def _key(name: str) -> str:
     return "f_" + name.replace("-", "_")
 
 
-def _run(export: Export, options: dict[str, Any]) -> None:
+def _run(export: Export, options: dict[str, Any]) -> int:
     from bulkops.cli.process.connect import connect
     from bulkops.clock import SystemClock
     from bulkops.exporting.output_formats import Shape
@@ -152,6 +171,12 @@ def _run(export: Export, options: dict[str, Any]) -> None:
             permit.check(output)
     if to_stdout and options["as_json"]:
         raise UsageError("--json and -o - cannot both write to stdout.")
+    if options["for_import"]:
+        from bulkops.cli.views.for_import_view import export_for_import
+
+        return export_for_import(export, options, output, permit)
+    if options["saved"] is not None:
+        raise UsageError("--saved needs --for-import.")
     wished = Shape(form=options["form"], split=options["split_records"], tidy=options["tidy"])
     shape = wished.checked(output)
     clock = SystemClock()
@@ -164,19 +189,10 @@ def _run(export: Export, options: dict[str, Any]) -> None:
         fetching = _fetching(export, options, bar)
         out: Any = output or sys.stdout.buffer
         result = run_export(client, request, out, shape=shape, fetching=fetching, permit=permit)
-    for note in result.notes:
-        console().note(f"Note: {note}")
-    if options["as_json"]:
-        console().emit_json(result.to_json())
-    else:
-        files = (
-            f"{len(result.files)} files"
-            if len(result.files) > 1
-            else str(result.files[0] if result.files else "stdout")
-        )
-        console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
+    _print(result, export.name, as_json=options["as_json"])
     if len(result.files) == 1:
         console().next_step = _next_command(export, result.files[0])
+    return 0
 
 
 def _next_command(export: Export, file: Path) -> str:
@@ -186,6 +202,18 @@ def _next_command(export: Export, file: Path) -> str:
     routes = ((contract.name, route.readback) for contract in CONTRACTS.values() for route in contract.routes)
     contract = next((name for name, readback in routes if readback and readback.path in export.paths), None)
     return shlex.join(["bulkops", "reconcile", contract, "FILE", "--export", str(file)]) if contract else ""
+
+
+def _print(result: "Exported", name: str, *, as_json: bool) -> None:
+    """Print the notes of an export, and its size and files, or one JSON document."""
+    for note in result.notes:
+        console().note(f"Note: {note}")
+    if as_json:
+        console().emit_json(result.to_json())
+    else:
+        several = f"{len(result.files)} files"
+        files = several if len(result.files) > 1 else str(result.files[0] if result.files else "stdout")
+        console().note(f"{name}: {result.bytes:,} bytes to {files}.")
 
 
 def ids_of_paths(export: Export) -> list[list[str]]:

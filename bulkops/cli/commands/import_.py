@@ -34,6 +34,11 @@ from bulkops_validators.model.contract import Contract
 @option("--again", is_flag=True, help="Import a file although it was imported into the same target before.")
 @option("--only-new", is_flag=True, help="Send only the records that were not sent to the same target before.")
 @option(
+    "--only-changed",
+    is_flag=True,
+    help="Read the target first, and send only the records that it lacks or, for tiers and join dates, that differ.",
+)
+@option(
     "--digests/--no-digests",
     default=True,
     help="Store the digest of each record sent, and compare the file with the stored digests; default: yes.",

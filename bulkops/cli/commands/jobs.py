@@ -155,9 +155,10 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 @json_option
 @announced
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    """Restore the rows that the target contained before the replacing JOB, as a new job.
+    """Restore the rows that JOB replaced or changed, as a new job.
 
     First prints how many rows this adds, changes and removes. Asks on a terminal; elsewhere --yes is required.
+    Coupons, referrals, giveaways, points and cards cannot be undone by an import; the reason is printed.
     """
     from bulkops.cli.views.resume_view import undo_job
 

@@ -134,7 +134,7 @@ def _shown(value: object) -> str:
 
 
 def _refuse_foreign(path: Path, first: re.Pattern[bytes], what: str) -> None:
-    """Raise UsageError for a pipe, and for a file with content that does not begin as `what` does."""
+    """Raise UsageError for a pipe, and for a file with content that does not match `first`."""
     if path.is_fifo():
         raise UsageError(f"{what} {path} is a named pipe.", hint="Name a file.")
     if path.is_file() and path.stat().st_size:

@@ -15,7 +15,7 @@ from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.ledger.refusal_reasons import count_reasons
 from bulkops.ledger.states import JobState, chunk_word
 from bulkops.settings import default_ledger_url
-from bulkops.upload.job_files import rejected_path
+from bulkops.upload.job_files import before_path, rejected_path
 from bulkops.wording import counted
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ def show_one(name: str | None, url: str | None, *, history: bool, as_json: bool)
         rejected = rejected_path(ledger, job.id)
         if document["records"]["rejected"] and rejected.exists():
             document["rejected_file"] = str(rejected)
+        before = before_path(ledger, job.id)
+        if before.exists():
+            document["before_file"] = str(before)
         if history:
             document["history"] = [
                 {"at": e.at.isoformat(), "chunk": e.chunk, "kind": e.kind, **e.data} for e in ledger.events(job.id)
@@ -101,6 +104,8 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
     for line in summary_lines(document):
         out.result(line)
     out.result(f"File: {job.file_path} ({job.file_bytes:,} bytes, SHA-256 {job.file_sha256})")
+    if "before_file" in document:
+        out.result(f"Rows before the job: {document['before_file']}")
     ids = " ".join(f"{name} {value}" for name, value in job.target["ids"].items())
     out.result(f"Target: {job.target['base_url']}, {ids}")
     out.table(

@@ -51,6 +51,13 @@ def rules(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[C
     return _starting(((f"{before}{comma}{word}", about) for word, about in names), before + comma, last)
 
 
+def contracts(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:  # noqa: ARG001
+    """Return the contracts whose names begin with the typed word."""
+    from bulkops_validators import CONTRACTS
+
+    return _starting(((name, each.title) for name, each in CONTRACTS.items()), "", incomplete)
+
+
 def _starting(words: Iterable[tuple[str, str]], before: str, last: str) -> list[CompletionItem[Any]]:
     start = (before + last).lower()
     return [CompletionItem(word, help=about) for word, about in words if word.lower().startswith(start)]

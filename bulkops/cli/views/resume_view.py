@@ -23,7 +23,7 @@ from bulkops.upload.guards import TargetDifference
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, Mode
 
 if TYPE_CHECKING:
     from bulkops.json_documents.jobs import FailedJob, ResumedJobs, RunDocument
@@ -157,8 +157,20 @@ class UndoProgress(JobProgress):
         self._plan: FilePlan | None = None
 
     def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:  # noqa: ARG002 - the observer's
-        """Store the plan until the comparison with the target."""
+        """Store the plan until the comparison with the target; without one, ask now."""
         self._plan = plan
+        if contract.mode is Mode.REPLACE:
+            return
+        left = self._earlier.records - plan.records
+        facts = [
+            f"Undo of job {self._earlier.id}: restores the {counted(plan.records, 'row')} that its records changed.",
+            target_line(self._earlier.target),
+        ]
+        if left:
+            facts.append(
+                f"{counted(left, 'record')} of the job had no row before. They stay: the API cannot remove them."
+            )
+        confirm(facts, "Restore them?", yes=self._yes, required=True, refusal="Nothing was sent.")
 
     def compared(self, difference: TargetDifference) -> None:
         """Print the changes of the undo, and ask; without a terminal --yes is required."""

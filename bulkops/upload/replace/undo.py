@@ -1,4 +1,4 @@
-"""Prepare to undo a replacing job: find the content saved before it, and check that its result is unchanged."""
+"""Prepare to undo a job: find the rows saved before it, and check that its result is unchanged."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,8 @@ from bulkops.readback.compare.canonical import Fold
 from bulkops.upload.guards import TargetDifference, difference_between
 from bulkops.upload.job_files import before_path
 from bulkops.upload.start import refuse_changed_file
-from bulkops_validators.model.contract import Readback
+from bulkops.wording import counted
+from bulkops_validators.model.contract import Contract, Readback
 
 NOTHING_IMPORTED = frozenset({ChunkState.SKIPPED, ChunkState.REJECTED})
 
@@ -46,14 +47,36 @@ class UndoneJob:
             hint=f"If this is intended, give --max-removals {putting_back.removed}.",
         )
 
+    def refuse_changed_rows(self, readback: Readback, *, held: Path) -> None:
+        """Raise GuardRefused if rows have other values than the job gave them; `held` is the file with present rows."""
+        try:
+            refuse_changed_file(self.job, self.ledger)
+            changed = difference_between(readback, Fold.SENSITIVE, file=self.job.file_path, held=held).changed
+        except (GuardRefused, UsageError):
+            raise GuardRefused(
+                f"Without the file of job {self.job.id}, bulkops cannot check whether its rows have changed since.",
+                hint="Restore the file; or import before.csv of the job, which does not compare.",
+            ) from None
+        if changed:
+            raise GuardRefused(
+                f"Since job {self.job.id}, {counted(changed, 'row')} changed. Undoing would overwrite these changes.",
+                hint=f"If this is intended, give --max-removals {changed}.",
+            )
 
-def saved_before(ledger: Ledger, job: JobEntry) -> Path:
-    """Return the content that a replacing job saved before it ran; UsageError if it saved or changed nothing."""
+
+def saved_before(ledger: Ledger, job: JobEntry, contract: Contract) -> Path:
+    """Return the rows that a job saved before it ran; UsageError if it changed nothing, or cannot be undone."""
+    if contract.no_undo:
+        kept = sum(chunk.records for chunk in ledger.chunks(job.id) if chunk.state is ChunkState.ACCEPTED)
+        raise UsageError(
+            f"bulkops cannot undo job {job.id}: its {kept:,} accepted records stay at the target. {contract.no_undo}",
+            hint=f"The records are those of {job.file_path}.",
+        )
     before = before_path(ledger, job.id)
     if not before.exists():
         raise UsageError(
             f"Job {job.id} saved no content that can be restored.",
-            hint="Only replacing imports save the previous content, on their own machine, if the API can export it.",
+            hint="Imports that replace or change rows save them, on their own machine, if the API can export them.",
         )
     if all(chunk.state in NOTHING_IMPORTED or not chunk.attempts for chunk in ledger.chunks(job.id)):
         raise UsageError(f"Job {job.id} changed nothing at its target, so there is nothing to undo.")

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from string import Formatter
 
-from bulkops_validators.model.cells import Cell
+from bulkops_validators.model.cells import Cell, Number
 
 
 class Mode(StrEnum):
@@ -56,15 +56,27 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CreatedBy:
+    """The column of another import that creates the entities of a cell.
+
+    Both imports concern the same entities if their targets have the same `ids`.
+    """
+
+    contract: str
+    column: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of an import file.
 
     `default` describes the value that the server uses for a blank cell. `sources` maps each constraint (`required`,
     `type`, `min_length`, …) to the official text that states it. `codes` maps a constraint to the code of a special
-    rule that replaces the general one. `names` is the kind of entity that a filled cell refers to. If `program` is
-    set, a cell may be filled only for a program of that kind. `earlier_names` are the names of the column in earlier
-    releases of the API; a file may use any one of the names. `recommended`: the documentation does not call the
-    column optional, but an import without it is not known to fail.
+    rule that replaces the general one. `names` is the kind of entity that a filled cell refers to, and `created_by` the
+    import that creates such entities. If `program` is set, a cell may be filled only for a program of that kind.
+    `earlier_names` are the names of the column in earlier releases of the API; a file may use any one of the names.
+    `recommended`: the documentation does not call the column optional, but an import without it is not known to fail.
     """
 
     name: str
@@ -78,6 +90,7 @@ class Column:
     sources: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
     names: Reference | None = None
+    created_by: CreatedBy | None = None
     program: ProgramKind | None = None
 
 
@@ -144,6 +157,7 @@ class QueryOption:
     """An option of the import; `name` is the long option without dashes.
 
     The option sets the query parameter `parameter`, or the header name with which the column `column` is sent.
+    `when_copied` is the value for rows that come from another deployment, where it differs from the default.
     """
 
     name: str
@@ -152,6 +166,7 @@ class QueryOption:
     about: str
     choices: tuple[str, ...] | None = None  # None: a switch
     default: str | None = None
+    when_copied: str | None = None
     source: str = ""
 
 
@@ -184,6 +199,51 @@ class Form(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsageLimit:
+    """A limit of a row and the column of the read-back that shows how much of it is used, by their names there.
+
+    A limit in `unlimited` is none; a blank limit is the default of the import column.
+    """
+
+    column: str
+    used: str
+    unlimited: tuple[str, ...] = ("", "0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceExport:
+    """The export of the balances of a program: the open amounts of each owner must have these sums.
+
+    `column` is the import column of the owner; the other names are columns of the export.
+    """
+
+    operation: str
+    path: str
+    column: str
+    owner: str
+    subledger: str = "loyaltySubledger"
+    current: str = "currentBalance"
+    pending: str = "pendingBalance"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenAmounts:
+    """How bookings become the amounts that are still open.
+
+    The names are columns of the read-back; `addition` and `subtraction` are the values of the column `kind`, and
+    `waiting` the start of an amount that waits for its activation, so that `duration` is still a duration.
+    """
+
+    balances: Mapping[ProgramKind, BalanceExport]
+    kind: str = "type"
+    addition: str = "addition"
+    subtraction: str = "subtraction"
+    number: str = "id"
+    duration: str = "validityDuration"
+    waiting: str = "on_action"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Readback:
     """One endpoint that returns the imported rows.
 
@@ -194,6 +254,9 @@ class Readback:
     `own_columns` are documented columns that an import file never has: a file that has none of them is not an export.
     `other_columns` are further documented columns; no comparison reads them.
     `shown_ids` names, for an id of the target, the column that shows it in every row.
+    The other fields describe how its rows become records of an import file again: rows for which the column `spent`
+    is true are left out, `usage` are limits that may be partly used, `lost_columns` are columns with content that an
+    import cannot set, and with `open_amounts` the rows are bookings, and the records are the amounts still open.
     """
 
     operation: str
@@ -213,6 +276,10 @@ class Readback:
     own_columns: tuple[str, ...] = ()
     other_columns: tuple[str, ...] = ()
     shown_ids: Mapping[str, str] = field(default_factory=dict)
+    spent: str | None = None
+    usage: tuple[UsageLimit, ...] = ()
+    lost_columns: tuple[str, ...] = ()
+    open_amounts: OpenAmounts | None = None
 
     @property
     def found_names(self) -> frozenset[str]:
@@ -266,7 +333,12 @@ class Route:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """The description of one import."""
+    """The description of one import.
+
+    `follows` are the contracts with imports that create the objects its rows refer to, or would change its rows.
+    `may_change`: the import may change a row that exists, although its mode is `create`. `no_undo`
+    says why bulkops cannot undo an import, and what to do instead; blank if it imports the saved rows again.
+    """
 
     name: str
     model_name: str
@@ -286,6 +358,9 @@ class Contract:
     duplicate_option: str | None = None  # the option that makes the server skip records that it already has
     notes: tuple[str, ...] = ()
     requires: Requires = Requires()
+    follows: tuple[str, ...] = ()
+    may_change: bool = False
+    no_undo: str = ""
 
     def column(self, name: str) -> Column:
         """Return the column called `name`; raise KeyError if it does not exist."""
@@ -293,6 +368,11 @@ class Contract:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    @property
+    def changes_rows(self) -> bool:
+        """Whether an import may change single rows that exist: their state before it is the way back."""
+        return self.mode is Mode.UPSERT or self.may_change
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -318,6 +398,13 @@ class Contract:
             for written, column in self.header_names.items()
             if column == option.column and written != options[option.name]
         }
+
+    @property
+    def amount_column(self) -> str | None:
+        """The column of amounts that an import adds to balances; None if the import adds no amounts."""
+        if self.mode is not Mode.APPEND:
+            return None
+        return next((column.name for column in self.columns if isinstance(column.cell, Number)), None)
 
     @property
     def required_names(self) -> tuple[str, ...]:

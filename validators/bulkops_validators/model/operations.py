@@ -20,13 +20,23 @@ class Operation:
 
 
 def operations_of(contract: Contract) -> dict[str, tuple[Operation, ...]]:
-    """Return the operations by the command that requests them: `import` and `reconcile`, all routes together.
+    """Return the operations by the command that requests them: `import`, `reconcile`, `copy`, all routes together.
 
-    `import` also reads rows back: in mode `replace` to compare first, and in each mode to settle a chunk in doubt.
+    `import` also reads rows back: in mode `replace` to compare first, before an upsert to save the rows, and in each
+    mode to settle a chunk in doubt. `copy` reads one deployment and imports into another.
     """
     reading = tuple(dict.fromkeys(each for route in contract.routes for each in _reading(route)))
     sending = tuple(Operation(name=route.operation, method="POST", path=route.path) for route in contract.routes)
-    return {"import": (*sending, *reading), "reconcile": reading}
+    balances = tuple(dict.fromkeys(each for route in contract.routes for each in _balances(route)))
+    copying = (*reading, *balances, *sending) if reading else ()
+    return {"import": (*sending, *reading), "reconcile": reading, "copy": copying}
+
+
+def _balances(route: Route) -> Iterator[Operation]:
+    """Yield the exports of balances that open amounts are compared with."""
+    if route.readback is not None and route.readback.open_amounts is not None:
+        for each in route.readback.open_amounts.balances.values():
+            yield Operation(name=each.operation, method="GET", path=each.path)
 
 
 def _reading(route: Route) -> Iterator[Operation]:

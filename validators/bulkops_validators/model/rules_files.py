@@ -43,7 +43,7 @@ FILE_RULES: tuple[Rule, ...] = (
         good="café",
         repair="option",
         fix="Find the encoding of the file; the finding shows the most likely readings. "
-        "`bulkops fix --encoding cp1252`, for example, decodes the file.",
+        "`bulkops fix --encoding NAME` decodes the file.",
     ),
     error(
         "FIL105",
@@ -422,8 +422,9 @@ HEADER_RULES: tuple[Rule, ...] = (
         bad="id,created,value,counter",
         good="value",
         repair="unsafe",
-        fix="`bulkops fix --unsafe` removes the columns that no import has and renames the others. Check the values: "
-        "an export shows the current state, not the imported values.",
+        fix="Convert it: `bulkops export CONTRACT --for-import --saved FILE -o OUT` writes the import columns, leaves "
+        "out deleted and given-out rows, and reduces limits that are partly used. Without --saved it asks the "
+        "deployment, which points need. `bulkops fix --unsafe` only removes and renames columns.",
     ),
     error(
         "HDR113",
