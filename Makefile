@@ -1,4 +1,4 @@
-# Two commands matter: `make demo` and `make test`. Both set up what they need.
+# Two commands matter: `make demo` and `make test`. Both create the environment first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,9 +52,7 @@ pytest: setup bytecode
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 coverage: setup bytecode  ## Run the tests and report which lines and branches they reach, also in subprocesses.
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q -n $(WORKERS) --dist worksteal
-	$(BIN)/coverage combine -q
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --format=total | sed 's/^/Coverage in percent: /'
 	$(BIN)/coverage report > coverage.txt
 	$(BIN)/coverage html -q
@@ -62,8 +60,8 @@ coverage: setup bytecode  ## Run the tests and report which lines and branches t
 test-pythons: setup  ## Run the unit tests on every supported Python version of this machine.
 	$(BIN)/python -m tools.pythons
 
-soak: setup bytecode  ## Run the long crash and load suites in full.
-	$(BIN)/python -m pytest -q -n $(WORKERS) -m soak
+soak: setup bytecode  ## Run the long crash and load suites in full, and property tests on new examples.
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "soak or hypothesis" --hypothesis-profile=searching
 
 fuzz: setup  ## Check generated files until FUZZ_INPUTS are done; print how many broke which invariant.
 	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
@@ -89,5 +87,5 @@ bench: setup  ## Measure: validation, upload, reconciliation.
 package: setup  ## Build the wheel and the source distribution.
 	$(BIN)/python -m build
 
-clean:  ## Remove the environment and what was built.
+clean:  ## Remove the environment and all build results.
 	rm -rf $(VENV) dist build site htmlcov coverage.txt

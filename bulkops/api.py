@@ -54,7 +54,7 @@ from bulkops.settings import (
 from bulkops.transport.client import ApiClient
 from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
-from bulkops.upload.options import RunOptions
+from bulkops.upload.options import SETTLE_SECONDS, RunOptions
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport
@@ -136,7 +136,7 @@ class Fixed:
     def to_frame(self) -> pl.DataFrame:
         """Return the changes as a polars frame, one row per change."""
         columns = {name: pl.Int64 if name in {"record", "line"} else pl.String for name in Change.__annotations__}
-        return pl.DataFrame([vars(change) for change in self.changes], schema=columns)
+        return pl.DataFrame([change._asdict() for change in self.changes], schema=columns)
 
     def __repr__(self) -> str:
         report, left = self.report, self.left
@@ -296,7 +296,7 @@ def reconcile(
     import_ids: Collection[int] | None = None,
     case: Fold | str | None = None,
     options: Mapping[str, object] | None = None,
-    settle: float = 60.0,
+    settle: float = SETTLE_SECONDS,
     output: PathLike | None = None,
     spreadsheet_safe: bool = False,
     repair: PathLike | None = None,

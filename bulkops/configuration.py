@@ -1,4 +1,4 @@
-"""The configuration file: which one counts, and what its tables say. Unknown tables and keys are rejected."""
+"""Find and read the configuration file. Unknown tables and keys are rejected."""
 
 import re
 import shlex

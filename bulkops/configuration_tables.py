@@ -65,7 +65,7 @@ class Table(BaseModel):
 
 
 class KeyTable(Table):
-    """Where a target's key comes from: exactly one of the three."""
+    """The source of a target's key: exactly one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
     needs = MappingProxyType(dict.fromkeys(("env", "command", "keyring"), "be text, and not blank"))
@@ -88,17 +88,17 @@ class _TargetKeys(Table):
     needs = MappingProxyType(
         {
             "base_url": "be text",
-            "key": "say where the key is, not be it",
+            "key": "name the source of the key, never contain the key",
             **dict.fromkeys(ID_NAMES, f"be a whole number, 1 or more (at most {MAX_NUMBER})"),
         }
     )
 
     base_url: str = Field(description="The address, like https://yourcompany.europe-west1.talon.one")
-    key: KeyTable | None = Field(default=None, description="Where the key comes from; default: the environment.")
+    key: KeyTable | None = Field(default=None, description="The source of the key; default: the environment.")
 
 
 class _CheckKeys(Table):
-    """Which files belong to which contract, and how they are judged: for `bulkops check`."""
+    """The files of each contract and the settings of their check, for `bulkops check`."""
 
     needs = MappingProxyType(
         {
@@ -108,16 +108,18 @@ class _CheckKeys(Table):
             "fail-on": f"be one of {', '.join(get_args(FailOn))}",
             "baseline": "be a path",
             "account": "be a path",
-            "max-age": "be a length such as 7d",
+            "max-age": "be a duration such as 7d",
             **dict.fromkeys(CONTRACTS, "be a pattern or a list of patterns"),
         }
     )
 
-    select: Texts = Field(default=[], description="Judge only these rules: codes, names, prefixes.")
-    ignore: Texts = Field(default=[], description="Leave these rules out; the longer prefix decides.")
+    select: Texts = Field(default=[], description="Check only these rules: codes, names, prefixes.")
+    ignore: Texts = Field(default=[], description="Skip these rules; the longer prefix decides.")
     case: Case | None = Field(default=None, description="How the application compares codes; default: sensitive.")
     fail_on: FailOn | None = Field(
-        default=None, alias="fail-on", description="What makes the exit code 1; default: error."
+        default=None,
+        alias="fail-on",
+        description="The lowest severity that makes the exit code 1, or never; default: error.",
     )
     baseline: str | None = Field(default=None, description="File of accepted findings, from this file's folder.")
     account: str | None = Field(default=None, description="Snapshot of the account, from this file's folder.")
@@ -298,7 +300,7 @@ class InboxTable(Table):
         {
             **dict.fromkeys(("folder", "archive", "quarantine"), "be the path or the address of a folder"),
             "target": "be the name of a target",
-            "quiet": "be a length such as 2m",
+            "quiet": "be a duration such as 2m",
             "marker": "be a file name with {name} or {stem}",
             "manifest": "be a file name with {name} or {stem}",
             "on_findings": f"be one of {', '.join(get_args(OnFindings))}",
@@ -324,15 +326,17 @@ class InboxTable(Table):
         pattern=NAME_OF,
         description="A JSON file with records, bytes or sha256 of a file, such as {stem}.manifest.json.",
     )
-    archive: Filled = Field(default="archive", description="Where imported files go, with their evidence.")
-    quarantine: Filled = Field(default="quarantine", description="Where refused files and records go, with reasons.")
+    archive: Filled = Field(default="archive", description="Folder for imported files and their evidence.")
+    quarantine: Filled = Field(default="quarantine", description="Folder for refused files and records, with reasons.")
     on_findings: OnFindings = Field(
         default="refuse", description="`refuse`: a file with an error is not sent; `quarantine`: its good records are."
     )
     order: Order = Field(default="modified", description="The order of files: by time of change, or by name.")
     result: list[ResultForm] = Field(default=["csv"], description="Formats of the result file for the partner.")
     mask: bool = Field(default=False, description="Mask the values in result files and reports.")
-    files: list[InboxFilesTable] = Field(min_length=1, description="Which files are imported, and how.")
+    files: list[InboxFilesTable] = Field(
+        min_length=1, description="The files to import, and the settings of each import."
+    )
 
     @model_validator(mode="after")
     def _one_sign(self) -> "InboxTable":

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from bulkops.disk import temporary_folder
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
 from bulkops.remote.paths import path_of
@@ -37,8 +38,8 @@ def input_path(given: Input) -> Iterator[Path]:
     if isinstance(given, str | os.PathLike):
         yield path_of(given)
         return
-    with tempfile.TemporaryDirectory(prefix="bulkops-frame-") as folder:
-        yield _written(given, Path(folder))
+    with temporary_folder("bulkops-frame-") as folder:
+        yield _written(given, folder)
 
 
 def kept_path(given: Input, folder: Path) -> Path:

@@ -37,5 +37,9 @@ def private(path: str, flags: int) -> int:
 
 def write_private(path: Path, text: str) -> None:
     """Write a text to a private file in UTF-8."""
-    with open(path, "w", encoding="utf-8", opener=private) as file:
-        file.write(text)
+    try:
+        with open(path, "w", encoding="utf-8", opener=private) as file:
+            file.write(text)
+    except OSError as error:
+        error.filename = str(path)  # an error of a write names no file
+        raise

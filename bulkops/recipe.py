@@ -105,6 +105,9 @@ class Step(MappingKeys):
     controls: SkipJsonSchema[Controls | None] = Field(default=None, exclude=True)
     again: bool = Field(default=False, description="Import the file each time the recipe runs.")
     only_new: bool = Field(default=False, description="Send only the records that were not sent before.")
+    only_changed: bool = Field(
+        default=False, description="Send only the records that the target lacks, or that an upsert would change."
+    )
     digests: bool = Field(
         default=True, description="Store the digests of the records, and compare the file with the stored digests."
     )

@@ -54,7 +54,7 @@ def _as_source(value: object) -> object:
 
 
 class SourceSpec(Strict):
-    """Where the rows come from: files, or a query of a database."""
+    """The source of the rows: files, or a query of a database."""
 
     file: Path | None = Field(default=None, description="A file, or a pattern that matches several of one form.")
     format: Format | None = Field(default=None, description="The format; default: by the suffix of the file.")
@@ -151,7 +151,7 @@ class Join(Strict):
 
     source: Source = Field(description="The second source.")
     match: Sql = Field(description="SQL condition over `source` and the name of the join.")
-    kind: Literal["left", "inner"] = Field(default="left", description="`inner`: rows without a partner are left out.")
+    kind: Literal["left", "inner"] = Field(default="left", description="`inner`: rows without a partner are skipped.")
     many: bool = Field(default=False, description="A row may have several partners, and becomes several rows.")
     unused: Texts = Field(default=(), description="Columns of the second source that the step does not use.")
 
@@ -190,7 +190,7 @@ class MappingKeys(Strict):
     source: Source | None = Field(default=None, description="Legacy data, instead of a file in the import format.")
     columns: dict[str, Sql] = Field(default_factory=dict, description="SQL expression of each import column.")
     constants: dict[str, Cell] = Field(default_factory=dict, description="Import columns with one value for all rows.")
-    where: Sql | None = Field(default=None, description="SQL condition; other rows are left out, and counted.")
+    where: Sql | None = Field(default=None, description="SQL condition; other rows are skipped and counted.")
     unused: Texts = Field(default=(), description="Source columns that the step does not use; `*` matches any text.")
     lookups: dict[str, Lookup] = Field(default_factory=dict, description="Tables that translate values.")
     joins: dict[str, Join] = Field(default_factory=dict, description="Further sources, by name.")

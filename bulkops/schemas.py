@@ -1,4 +1,4 @@
-"""The JSON Schemas of what bulkops prints with `--json`, and of the recipes and configuration files that it reads.
+"""The JSON Schemas of the documents that bulkops prints with `--json`, and of its recipes and configuration files.
 
 The schemas are made from the types of `json_documents`, `recipe` and `configuration_tables`. Loads pydantic.
 """
@@ -112,7 +112,7 @@ SCHEMAS = {
     ),
     "plan": Described(about="`plan --json`: chunks, requests and the shortest time.", shape=PlanDocument),
     "split": Described(about="`split --json`: the files written.", shape=SplitDocument),
-    "import": Described(about="`import --json`: a job, or why there is none.", shape=ImportDocument),
+    "import": Described(about="`import --json`: the job, or the reason why no job was created.", shape=ImportDocument),
     "export": Described(about="`export WHAT --json`: the files written.", shape=ExportDocument),
     "reconcile": Described(about="`reconcile --json`: verdict, counts, examples.", shape=ReconciliationDocument),
     "jobs-list": Described(about="`jobs list --json`: jobs without their chunks.", shape=JobListDocument),

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 from socket import inet_aton, inet_ntoa
@@ -114,6 +115,7 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})|%")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 
 
+@lru_cache
 def checked_base_url(url: str) -> str:
     """Return a normalised address; UsageError unless it is https, or http to loopback.
 
@@ -125,7 +127,7 @@ def checked_base_url(url: str) -> str:
         raise UsageError("The base address contains a user name or a password; keys go in the environment.")
     if parts.query or parts.fragment:
         raise UsageError(
-            "The base address has a query or a fragment (what follows ? or #); a base address has neither.",
+            "The base address has a query or a fragment (the part after ? or #); a base address has neither.",
             hint="A key goes in BULKOPS_MANAGEMENT_KEY, never in an address.",
         )
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
@@ -139,6 +141,7 @@ def checked_base_url(url: str) -> str:
     return _joined(parts.scheme, host, _port(parts), _path(parts.path))
 
 
+@lru_cache
 def server_name(base_url: str) -> str:
     """Return the common name of all addresses of a server: its normalised address, with 127.0.0.1 for loopback.
 

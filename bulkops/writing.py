@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO
 
+from bulkops.disk import naming_errors, not_written
 from bulkops.errors import UsageError
 from bulkops.private import FILE
 from bulkops.remote.paths import RemotePath, exists, staging_place
@@ -252,15 +253,6 @@ def begin_writing_back(file: BinaryIO) -> Callable[[int], None]:
 
 
 @contextmanager
-def naming_errors(path: Path) -> Iterator[None]:
-    """Turn an error while writing into a UsageError that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from None
-
-
-@contextmanager
 def _alone(path: Path, shown: Path) -> Iterator[Path]:
     """Hold NAME.lock and yield its path, so that a second process cannot write the same file; `shown` is its name.
 
@@ -283,7 +275,7 @@ def _alone(path: Path, shown: Path) -> Iterator[Path]:
             f"{shown} is being written by another process.", hint="Wait for it to end, or choose another name."
         ) from None
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise not_written(path, error) from None
     try:
         yield beside
     finally:

@@ -36,6 +36,7 @@ STRIDES = {
     "tests/flow/test_two_create_jobs.py": 4,
     "tests/flow/test_two_jobs.py": 4,
     "tests/flow/test_unread_target.py": 3,
+    "tests/flow/test_version_3_jobs.py": 3,
     "tests/inbox/test_kills.py": 24,
     "tests/network/test_unreachable.py": 3,
     "tests/properties/test_reconcile_truncation.py": 3,

@@ -98,6 +98,19 @@ def type_names(found: Mapping[str, Path]) -> dict[str, list[str]]:
     return {name: where for name, where in sorted(owners.items()) if len(set(where)) > 1}
 
 
+def bodies(found: Mapping[str, Path]) -> dict[str, int]:
+    """Return the lines of each function's body, without its docstring, by dotted name."""
+    sizes = {}
+    for module, path in found.items():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                body = node.body[1:] if ast.get_docstring(node) is not None else node.body
+                sizes[f"{module}.{node.name}:{node.lineno}"] = (
+                    (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                )
+    return sizes
+
+
 def rate(found: list[Text], group: Group) -> float:
     """Return the matches of a group per 1,000 words."""
     words = sum(text.words for text in found)
@@ -140,6 +153,7 @@ def measure(root: Path) -> dict[str, object]:
         "modules": len(found),
         "median_lines": statistics.median(lines),
         "lines": sum(lines),
+        "longest_body": max(bodies(found).values()),
         "import_cycles": cycles(graph),
         "sibling_cycles": siblings(graph),
         "shared_type_names": {name: len(set(where)) for name, where in shared.items()},

@@ -1,4 +1,4 @@
-"""Find the texts of a source tree that people read: docstrings, comments, messages, test names and pages."""
+"""Find the texts of a source tree that people read: docstrings, comments, messages, test names, pages and scripts."""
 
 import ast
 import io
@@ -11,6 +11,8 @@ from pathlib import Path
 
 CODE = ("bulkops", "validators", "tests", "benchmarks", "sample_data", "tools")
 PAGES = ("docs/**/*.md", "*.md", "sample_data/*.md", ".github/**/*.md")
+# Their names and comments are written for readers, too.
+SCRIPTS = ("Makefile", "pyproject.toml", "recipes/*.yaml", "bulkops/**/*.toml", "bulkops/**/*.jinja")
 # This page lists the phrases to avoid.
 EXEMPT = ("docs/style.md",)
 # A string literal with fewer words is rather a key or a name than a message.
@@ -27,6 +29,7 @@ class Kind(StrEnum):
     MESSAGE = "message"
     NAME = "name"
     PAGE = "page"
+    SCRIPT = "script"
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ def texts(root: Path) -> Iterator[Text]:
             # Line numbers stay right where a code block becomes as many empty lines.
             prose = FENCE.sub(lambda block: "\n" * block[0].count("\n"), path.read_text(encoding="utf-8"))
             yield Text(Kind.PAGE, relative, 1, prose)
+    for path in sorted({path for pattern in SCRIPTS for path in root.glob(pattern)}):
+        yield Text(Kind.SCRIPT, path.relative_to(root), 1, path.read_text(encoding="utf-8"))
 
 
 def _of_code(path: Path, relative: Path) -> Iterator[Text]:

@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -11,7 +12,7 @@ from bulkops.account.model import Account, Application, Attribute, Audience, Cam
 from bulkops.account.model import Collection as AccountCollection
 from bulkops.validation.named_things import NameFault
 from bulkops_validators.model.cells import JsonObject
-from bulkops_validators.model.contract import Column, Contract, KeySearch, Reference
+from bulkops_validators.model.contract import Column, Contract, Reference
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
@@ -29,12 +30,23 @@ AccountItem = Application | Campaign | Program | Attribute | AccountCollection |
 NameCheck = Callable[[str], Sequence[NameFault]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class WrongValues:
+    """Values of a column with the same fault, as a search or an earlier step shows.
+
+    `values` is None if there are too many to keep; then the fault is that of the whole file.
+    """
+
+    column: str
+    values: Collection[str] | None
+    fault: NameFault
+
+
 class KnownNames:
     """Check the cells of one contract's files against an account; `ids` are all or some ids of the target.
 
     If the target itself does not fit the contract, no cell is checked. A name counts as unknown only if its list was
-    read completely. `missing_profiles` are customer profiles that a search did not find. `keys` are values of the
-    column that `search` is about with which something is wrong.
+    read completely. `wrong` are values with a fault that a search or an earlier step shows.
     """
 
     def __init__(
@@ -43,17 +55,14 @@ class KnownNames:
         contract: Contract,
         ids: Mapping[str, int],
         *,
-        missing_profiles: Collection[str] = frozenset(),
-        search: KeySearch | None = None,
-        keys: Collection[str] = frozenset(),
+        wrong: Sequence[WrongValues] = (),
     ) -> None:
         self._account = account
         self._contract = contract
         self._ids = ids
         self._program = by_id(account.programs, ids.get("program"))
         self._application = by_id(account.applications, ids.get("application"))
-        self._missing_profiles = missing_profiles
-        self._search, self._keys = search, keys
+        self._wrong = wrong
         self._target = target_faults(account, contract, ids)
         # If the target is wrong, its names say nothing about the file.
         self.fits = all(RULES[fault.code].severity is not Severity.ERROR for fault in self._target)
@@ -72,8 +81,8 @@ class KnownNames:
         return check(column, value)
 
     def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
-        """Return the faults of the target, and of a file that lacks a required column."""
-        faults = list(self._target)
+        """Return the faults of the target, and of a file that lacks a required column or has too many wrong values."""
+        faults = [*self._target, *(each.fault for each in self._wrong if each.values is None)]
         for column in self._contract.columns:
             names = self._mandatory(column.cell) if isinstance(column.cell, JsonObject) else ()
             if names and column.name not in present:
@@ -86,7 +95,9 @@ class KnownNames:
         return tuple(fault for check in self._checks[column] for fault in check(value))
 
     def _checks_of(self, column: Column) -> list[NameCheck]:
-        checks = [self._other_kind(column), self._named(column), self._searched(column)]
+        checks = [self._other_kind(column), self._named(column)]
+        wrong = (each for each in self._wrong if each.column == column.name)
+        checks += [_among(each.values, each.fault) for each in wrong if each.values]
         if isinstance(column.cell, JsonObject):
             checks.append(self._attributes(column.cell))
         return [check for check in checks if check is not None]
@@ -106,19 +117,7 @@ class KnownNames:
                 return self._stores()
             case Reference.SUBLEDGER:
                 return self._subledgers()
-            case Reference.PROFILE if self._missing_profiles:
-                fault = NameFault("ACC131", "is not a customer profile that the search finds")
-                return lambda value: (fault,) if value in self._missing_profiles else ()
         return None
-
-    def _searched(self, column: Column) -> NameCheck | None:
-        if self._search is None or self._search.column != column.name or not self._keys:
-            return None
-        code, text = (
-            ("ACC133", "is not a card of the program") if self._search.must_exist else ("ACC132", "exists already")
-        )
-        fault = NameFault(code, text)
-        return lambda value: (fault,) if value in self._keys else ()
 
     def _tiers(self) -> NameCheck | None:
         if "program" in self._ids:
@@ -320,6 +319,10 @@ def _campaign(account: Account, ids: Mapping[str, int]) -> Campaign | None:
 def called(what: str, item: AccountItem) -> str:
     """Return the name of an item in messages, such as `program 3 'Points club'`."""
     return f"{what} {item.id}" + (f" {item.name!r}" if item.name else "")
+
+
+def _among(values: Collection[str], fault: NameFault) -> NameCheck:
+    return lambda value: (fault,) if value in values else ()
 
 
 def _unknown(code: str, known: tuple[str, ...], text: str) -> NameCheck:

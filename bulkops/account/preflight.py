@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bulkops.account.checks import KnownNames, facts_of
+from bulkops.account.checks import KnownNames, WrongValues, facts_of
+from bulkops.account.earlier_steps import MOST_ABSENT, EarlierValues
 from bulkops.account.model import Account, by_id
 from bulkops.account.needs import Needs, needs_of
 from bulkops.account.reading import MAX_REQUESTS, PAGE, AccountReader
@@ -94,41 +95,41 @@ def check_import(
     accept: Collection[str] = (),
     search: bool = True,
     keys: bool = True,
+    earlier: Mapping[str, EarlierValues] | None = None,
     say: Notify,
 ) -> Preflight:
     """Return how an import fits the account of its target; the file must be validated before.
 
-    `accept` are rules to skip. Without `search`, nothing is searched; without `keys`, only customer profiles are. At
-    most MAX_REQUESTS requests, MAX_SEARCHES searches of profiles and MAX_KEYS searches of codes or cards are sent;
-    `say` receives a message before them. AccessRefused if the key is not accepted.
+    `accept` are rules to skip. `earlier` maps columns to the values that earlier steps create. Without `search`, only
+    values that these steps lack are searched; without `keys`, only customer profiles are. At most MAX_REQUESTS
+    requests, MAX_SEARCHES searches of profiles and MAX_KEYS searches of codes or cards are sent; `say` receives a
+    message before them. AccessRefused if the key is not accepted.
     """
     before = reader.requests
     present = _columns_of(file, contract)
     needs = needs_of(contract, ids, present)
-    if needs.readable:
+    if needs.readable and search:
         say(f"Preflight: reading the target, with at most {MAX_REQUESTS} requests.")
     account = reader.needed(needs)
-    not_checked = [f"{unread.what}: {unread.why}" for unread in account.unread]
     known = KnownNames(account, contract, ids)
     names = _Collecting(known, needs.profiles if search and known.fits else None)
     report = _check_cells(contract, file, names, present, accept)
-    missing: set[str] = set()
-    wrong: set[str] = set()
+    searches = _Searches(file=file, ids=ids, reader=reader, account=account, needs=needs, say=say)
+    by_key = contract.route(ids).search
     if names.collected:
-        missing, reason = _missing_profiles(names, reader, sandbox=_is_sandbox(account, needs), say=say)
-        not_checked += [reason] if reason else []
-    by_key = contract.route(ids).search if search and keys and known.fits else None
-    if by_key is not None and by_key.column in present and not reader.broken:
-        folded = _folds_codes(account, needs)
-        wrong, reason = _wrong_keys(by_key, file, ids, reader, folded=folded, say=say)
-        not_checked += [reason] if reason else []
-    if missing or wrong:
-        found = KnownNames(account, contract, ids, missing_profiles=missing, search=by_key, keys=wrong)
+        searches.profiles(list(names.collected))
+    if search and keys and known.fits and by_key is not None and by_key.column in present:
+        searches.sampled_keys(by_key)
+    for column, values in (earlier or {}).items() if known.fits else ():
+        if column in present and "ACC134" not in accept:
+            searches.absent_values(column, values, by_key)
+    if searches.wrong:
+        found = KnownNames(account, contract, ids, wrong=searches.wrong)
         report = _check_cells(contract, file, _Collecting(found, None), present, accept)
     return Preflight(
         facts=facts_of(account, needs.ids),
         report=report,
-        not_checked=tuple(not_checked),
+        not_checked=(*(f"{unread.what}: {unread.why}" for unread in account.unread), *searches.not_checked),
         requests=reader.requests - before,
     )
 
@@ -215,40 +216,84 @@ def _columns_of(file: Path, contract: Contract) -> Collection[str]:
     return header.present if header else ()
 
 
-def _missing_profiles(names: _Collecting, reader: AccountReader, *, sandbox: bool, say: Notify) -> tuple[set[str], str]:
-    """Return the collected profiles that the search does not find, and the reason if they were not searched."""
-    wanted = list(names.collected)
-    if len(wanted) > MAX_SEARCHES * PAGE:
-        return set(), f"customer profiles: the file names more than {MAX_SEARCHES * PAGE:,}"
-    requests = -(-len(wanted) // PAGE)
-    many = counted(len(wanted), "customer profile")
-    say(f"Preflight: searching {many}, with {counted(requests, 'request')}.")
-    missing: set[str] = set()
-    rest = iter(wanted)
-    while batch := list(islice(rest, PAGE)):
-        found = reader.search_profiles(batch, sandbox=sandbox)
-        if found is None:
-            return set(), "customer profiles: the search failed, or the key does not grant getCustomersByAttributes"
-        missing |= set(batch) - found
-    return missing, ""
+@dataclass(kw_only=True)
+class _Searches:
+    """Searches values of a file in the account; collects the wrong ones, and reasons why others were not searched."""
 
+    file: Path
+    ids: Mapping[str, int]
+    reader: AccountReader
+    account: Account
+    needs: Needs
+    say: Notify
+    wrong: list[WrongValues] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
 
-def _wrong_keys(
-    by_key: KeySearch, file: Path, ids: Mapping[str, int], reader: AccountReader, *, folded: bool, say: Notify
-) -> tuple[set[str], str]:
-    """Return which of a few keys exist, or do not if they must, and the reason if they could not be searched."""
-    sample = [value for value in _sample(file, by_key.column) if len(value) >= by_key.shortest]
-    if not sample:
-        return set(), ""
-    say(f"Preflight: searching {len(sample)} of the file's {by_key.what}, with {counted(len(sample), 'request')}.")
-    wrong = set()
-    for value in sample:
-        exists = reader.key_exists(by_key, ids, value, folded=folded)
-        if exists is None:
-            return set(), f"{by_key.what}: the search failed, or the key does not grant {by_key.operation}"
-        if exists is not by_key.must_exist:
-            wrong.add(value)
-    return wrong, ""
+    def profiles(self, wanted: Sequence[str]) -> None:
+        """Search customer profiles; those that are not found are wrong."""
+        if len(wanted) > MAX_SEARCHES * PAGE:
+            self.not_checked.append(f"customer profiles: the file names more than {MAX_SEARCHES * PAGE:,}")
+            return
+        requests = -(-len(wanted) // PAGE)
+        many = counted(len(wanted), "customer profile")
+        self.say(f"Preflight: searching {many}, with {counted(requests, 'request')}.")
+        missing: set[str] = set()
+        rest = iter(wanted)
+        sandbox = _is_sandbox(self.account, self.needs)
+        while batch := list(islice(rest, PAGE)):
+            found = self.reader.search_profiles(batch, sandbox=sandbox)
+            if found is None:
+                why = "the search failed, or the key does not grant getCustomersByAttributes"
+                self.not_checked.append(f"customer profiles: {why}")
+                return
+            missing |= set(batch) - found
+        fault = NameFault("ACC131", "is not a customer profile that the search finds")
+        self.wrong.append(WrongValues(column=self.needs.profiles or "", values=missing, fault=fault))
+
+    def sampled_keys(self, search: KeySearch) -> None:
+        """Search a few of the file's codes or cards; wrong are those that exist, or that do not if they must."""
+        sample = [] if self.reader.broken else _sample(self.file, search.column)
+        code, text = ("ACC133", "is not a card of the program") if search.must_exist else ("ACC132", "exists already")
+        wrong = {value for value, exists in self._keys(search, sample) if exists is not search.must_exist}
+        self.wrong.append(WrongValues(column=search.column, values=wrong, fault=NameFault(code, text)))
+
+    def absent_values(self, column: str, earlier: EarlierValues, search: KeySearch | None) -> None:
+        """Search the values that no earlier step creates, if they are few enough."""
+        absent = earlier.absent(self.file, column)
+        if not absent:
+            return
+        if column == self.needs.profiles:
+            self.profiles(absent)
+            return
+        numbers = ", ".join(map(str, earlier.steps))
+        steps = f"{'step' if len(earlier.steps) == 1 else 'steps'} {numbers}" if numbers else "an earlier step"
+        if len(absent) > MOST_ABSENT:
+            text = f"more than {MOST_ABSENT:,} values of {column} are not in {steps} of the recipe"
+            self.wrong.append(WrongValues(column=column, values=None, fault=NameFault("ACC134", text)))
+            return
+        exist: set[str] = set()
+        if search is not None and search.column == column and len(absent) <= MAX_KEYS and not self.reader.broken:
+            exist = {value for value, exists in self._keys(search, absent) if exists}
+        fault = NameFault("ACC134", f"is not in {steps} of the recipe")
+        self.wrong.append(WrongValues(column=column, values=set(absent) - exist, fault=fault))
+
+    def _keys(self, search: KeySearch, values: Sequence[str]) -> Sequence[tuple[str, bool]]:
+        """Return whether each code or card exists; nothing if they could not be searched."""
+        sample = [value for value in values if len(value) >= search.shortest]
+        if not sample:
+            return ()
+        self.say(
+            f"Preflight: searching {len(sample)} of the file's {search.what}, with {counted(len(sample), 'request')}."
+        )
+        folded, found = _folds_codes(self.account, self.needs), []
+        for value in sample:
+            exists = self.reader.key_exists(search, self.ids, value, folded=folded)
+            if exists is None:
+                why = f"the search failed, or the key does not grant {search.operation}"
+                self.not_checked.append(f"{search.what}: {why}")
+                return ()
+            found.append((value, exists))
+        return found
 
 
 def _sample(file: Path, column: str) -> list[str]:

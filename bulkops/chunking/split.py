@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.chunking.plan import FilePlan, PlannedChunk
-from bulkops.errors import DataError, GuardRefused, UsageError
+from bulkops.disk import not_written
+from bulkops.errors import DataError, GuardRefused
 from bulkops.reading.sources import open_regular
 from bulkops.remote.paths import RemotePath, exists
 from bulkops.writing import whole_file
@@ -30,7 +31,7 @@ def write_chunks(plan: FilePlan, folder: Path) -> list[Path]:
         for chunk, path in zip(plan.chunks, paths, strict=True):
             _write(plan, chunk, path)
     except OSError as error:
-        raise UsageError(f"{error.filename or folder} cannot be written: {error.strerror}.") from None
+        raise not_written(error.filename or folder, error) from None
     return paths
 
 

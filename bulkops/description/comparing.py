@@ -80,7 +80,7 @@ def _unknown(described: DescribedOperation) -> DescriptionDifference:
 
 
 def _compared(expected: Expected, described: DescribedOperation, *, details: bool) -> Iterator[DescriptionDifference]:
-    """Yield the differences of one operation; `details`: the description can state choices and deprecations."""
+    """Yield the differences of one operation; with `details`, the description can contain choices and deprecations."""
     compare = _OperationComparison(expected, described)
     if details and described.deprecated != expected.deprecated:
         yield compare.deprecation()

@@ -1,1 +1,1 @@
-"""Exports: what there is, fetched whole or window by window, written so that no part passes for the whole."""
+"""Exports: the catalog, the download as a whole or in windows, and output files that are complete or absent."""

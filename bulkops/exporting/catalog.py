@@ -57,7 +57,10 @@ DETAILS: dict[str, ExportDetails] = {
         filters=(
             SUBLEDGERS,
             Filter(
-                name="tiers", parameter="tierNames", kind=Kind.LIST, about="Only these tiers, by name, between commas."
+                name="tiers",
+                parameter="tierNames",
+                kind=Kind.LIST,
+                about="Only these tiers, by name.",
             ),
         ),
     ),
@@ -163,7 +166,7 @@ OTHERS = (
         columns=columns.ANALYTICS,
         filters=(
             *RANGE,
-            Filter(name="campaigns", parameter="campaignIds", kind=Kind.LIST, about="Only these ids, between commas."),
+            Filter(name="campaigns", parameter="campaignIds", kind=Kind.LIST, about="Only these ids."),
         ),
         notes=("The first rows are labelled Total and Influenced.",),
     ),

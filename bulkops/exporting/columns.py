@@ -1,4 +1,4 @@
-"""The documented columns of the exports that no contract reads back, between commas. Data only.
+"""The documented columns of the exports that no contract reads back, separated by commas. Data only.
 
 Exports gain columns and may lose some, so one of these columns is enough to recognise a response as the export.
 """

@@ -53,16 +53,14 @@ CARD_BALANCES = Filter(
     parameter="balances",
     kind=Kind.LIST,
     known=("currentBalance", "pendingBalance", "expiredBalance", "spentBalance"),
-    about="Balances to compute, between commas; the others come blank. currentBalance is always there.",
+    about="Balances to compute; the others are blank. currentBalance is always exported.",
 )
 BALANCES = replace(CARD_BALANCES, known=(*CARD_BALANCES.known, "negativeBalance"))
-SUBLEDGERS = Filter(
-    name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these subledgers, between commas."
-)
+SUBLEDGERS = Filter(name="subledgers", parameter="subledgerIds", kind=Kind.LIST, about="Only these subledgers.")
 LEDGERS = replace(
     SUBLEDGERS,
     blank_item=True,
-    about="Only these subledgers, between commas; a blank is the main ledger, as in ',travel'. "
+    about="Only these subledgers; a blank is the main ledger, as in ',travel'. "
     "Deployments before release 26.19 ignore it.",
 )
 OF_COUPONS = (

@@ -1,6 +1,6 @@
 """Write a complete CSV unchanged, tidied, compressed, as several files, or as Parquet.
 
-Most exports are kept as they came, so what reads the rows, and polars with it, is loaded where it is wanted.
+Most exports are saved unchanged, so polars and the reader of rows are imported only where they are needed.
 """
 
 import os

@@ -1,11 +1,11 @@
 """Write a paged list as one CSV."""
 
-import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
 import polars as pl
 
+from bulkops.disk import temporary_folder
 from bulkops.readback.fetch.download import Downloaded, GetRequest
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.parse.warnings import Notes
@@ -16,13 +16,13 @@ PAGE_SIZE = 1000
 
 def write_pages(client: ApiClient, question: GetRequest, out: BinaryIO, notes: Notes) -> Downloaded:
     """Write a paged list to `out` as one CSV: the columns of all pages, in the order of their first appearance."""
-    with tempfile.TemporaryDirectory(prefix="bulkops-") as folder:
+    with temporary_folder() as folder:
         names: dict[str, None] = {}
         files: list[Path] = []
         pages = read_pages(client, question.path, question.ids, question.params, page_size=PAGE_SIZE, notes=notes)
         for frame in pages:
             names.update(dict.fromkeys(frame.columns))
-            files.append(Path(folder) / f"{len(files):06}.parquet")
+            files.append(folder / f"{len(files):06}.parquet")
             frame.write_parquet(files[-1])
         out.seek(0)
         out.truncate()

@@ -1,12 +1,12 @@
 """The rows of a whole CSV, read leniently: tidied, cut into portions, as Parquet."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 import polars as pl
 
+from bulkops.disk import temporary_file
 from bulkops.errors import UsageError
 from bulkops.readback.fetch.rows import BLOCK
 from bulkops.readback.parse.tables import LINE, RECORD, read_frames, read_raw
@@ -34,7 +34,7 @@ def portions(whole: BinaryIO, size: int, *, tidy: bool) -> Iterator[tuple[bytes,
     header = b""
     source = whole
     if tidy:
-        source = cast("BinaryIO", tempfile.TemporaryFile(prefix="bulkops-"))  # noqa: SIM115 - closed when collected
+        source = temporary_file()
         write_tidy(whole, source)
     source.seek(0)
     first = True

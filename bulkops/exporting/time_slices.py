@@ -19,13 +19,13 @@ class Steps:
 
 
 def parse_length(text: str, *, option: str = "--window", unit: str = "", zero: bool = False) -> timedelta:
-    """Return a length such as 12h, 1d or 2w; UsageError, which names the option, if the text is not a length.
+    """Return a duration such as 12h, 1d or 2w; UsageError, which names the option, for another text.
 
     `unit` is that of a number without one, if such a number is valid; so is 0 with `zero`.
     """
     found = re.fullmatch(r"([0-9]{1,9})([smhdw]?)", text.strip())
     if found is None or not (found[2] or unit) or not (int(found[1]) or zero):
-        raise UsageError(f"{option} {text[:40]!r} is not a length.", hint="Write it like 12h, 1d or 2w.")
+        raise UsageError(f"{option} {text[:40]!r} is not a duration.", hint="Write it like 12h, 1d or 2w.")
     try:
         return timedelta(seconds=int(found[1]) * UNITS[found[2] or unit])
     except OverflowError:

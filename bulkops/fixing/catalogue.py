@@ -82,6 +82,9 @@ REPAIRS: Mapping[str, frozenset[RepairKind]] = MappingProxyType(
 )
 """The kinds of repair of each rule. If there are several, the file decides which one a finding needs."""
 
+DIVIDING = frozenset({"FIL108", "STR104", "STR105", "STR106", "STR107", "STR116"})
+"""Rules with a repair that may divide a record or join several."""
+
 _ORDER = ("--date-order day-first", "--date-order month-first")
 _MOMENT = ("--end-of-day", "--start-of-day")
 OPTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(

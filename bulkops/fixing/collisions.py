@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tempfile
 from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -10,40 +9,36 @@ from typing import BinaryIO
 
 import numpy as np
 
+from bulkops.disk import temporary_file
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
-from bulkops.fixing.scan import FileScan
-from bulkops.fixing.source import opened
+from bulkops.fixing.scan import FileScan, scan_file
 from bulkops.fixing.writer import Change, FixReport, Origins, RepairWriter
-from bulkops.reading.blocks import ContentReader
 from bulkops.reading.records.structural_index import Bytes, Offsets
 from bulkops.reading.sources import Source, stream_source
-from bulkops.validation.block import BlockResult
-from bulkops.validation.checks.keys import KeyStore
-from bulkops.validation.engine import check_content
-from bulkops.validation.report_builder import ReportBuilder
-from bulkops.validation.settings import ValidationSettings
-from bulkops_validators.model.contract import Contract, Unique
+from bulkops_validators.model.contract import Contract
 
 _ROUNDS = 5
 """Maximum number of rounds. A kept key may equal a key repaired in a later round; after the last, none is repaired."""
-_IN_MEMORY = 8_000_000
+_AT_ONCE = 1000
+"""Number of changes stored together."""
 
 
 def rewrite_without_collisions(
     contract: Contract, source: Source, scan: FileScan, writer: RepairWriter, options: FixOptions
-) -> None:
-    """Write a repaired file in which no repair makes a key equal to another key.
+) -> FileScan | None:
+    """Write a repaired file in which no repair makes a key equal to another key; return its scan, if it was made.
 
-    If the copy made to find such keys has none, it is the result, and the file is not repaired again.
+    The copy made to find such keys is the result if it has none; the file is then not repaired again.
     """
     kept = b""
     for trial in _trials(contract, source, scan, options):
         kept = trial.kept
         if not trial.colliding:
             trial.give(writer)
-            return
+            return trial.scan
     rewrite(contract, source, scan, writer, options, kept=kept)
+    return None
 
 
 def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes:
@@ -62,11 +57,14 @@ class _Trial:
     """A repaired copy with its changes. `colliding`: some repaired keys are equal to others.
 
     `kept` has a flag for each record that must keep its key: those of the trial itself if it has no colliding keys.
+    `scan` is the scan of the copy, if a key changed.
     """
 
     copy: BinaryIO
-    changes: BinaryIO
+    origins: Origins
+    log: "_KeyLog"
     report: FixReport
+    scan: FileScan | None
     kept: bytes
     colliding: bool
 
@@ -74,12 +72,14 @@ class _Trial:
         """Write the copy and log its changes."""
         self.copy.seek(0)
         shutil.copyfileobj(self.copy, writer.out, BLOCK_BYTES)
-        self.changes.seek(0)
-        for line in self.changes:
-            writer.log(Change(*json.loads(line)))
+        if writer.origins is not None:
+            writer.origins.copy_from(self.origins)
+        for change in self.log.changes():
+            writer.log(change)
         writer.report.records += self.report.records
         writer.report.changed += self.report.changed
         writer.report.removed += self.report.removed
+        writer.report.blank_lines += self.report.blank_lines
         writer.report.counts.update(self.report.counts)
 
 
@@ -90,34 +90,50 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
         return
     kept = np.zeros(1, np.uint8)
     for number in range(_ROUNDS):
-        with tempfile.TemporaryFile() as copy, tempfile.TemporaryFile() as changes:
+        with temporary_file() as copy, temporary_file() as changes:
             log, origins = _KeyLog(changes, columns), Origins()
             writer = RepairWriter(copy, log, FixReport(), origins)
             rewrite(contract, source, scan, writer, options, kept=kept.tobytes())
             more = changed = np.unique(np.array(log.rekeyed, np.int64))
+            scan_of_copy = None
             if len(changed):
-                more = np.intersect1d(changed, _repeated(contract, stream_source(source.path, copy), origins))
+                scan_of_copy = scan_file(contract, stream_source(source.path, copy))
+                more = np.intersect1d(changed, np.unique(origins.records(scan_of_copy.sharing)))
             if len(more):
                 kept = _with_flags(kept, more if number < _ROUNDS - 1 else changed)
-            yield _Trial(copy, changes, writer.report, kept.tobytes(), colliding=bool(len(more)))
+            yield _Trial(copy, origins, log, writer.report, scan_of_copy, kept.tobytes(), colliding=bool(len(more)))
         if not len(more):
             return
 
 
 @dataclass
 class _KeyLog:
-    """Writes changes to a file, and collects the records in which a key changed."""
+    """Keeps changes in a file, and collects the records in which a key changed."""
 
     out: BinaryIO
     columns: Collection[str]
     rekeyed: "array[int]" = field(default_factory=lambda: array("q"))
+    held: list[Change] = field(default_factory=list)
 
     def __call__(self, change: Change) -> None:
-        """Write one change."""
+        """Keep one change."""
         if change.column in self.columns and change.record is not None:
             self.rekeyed.append(change.record)
-        fields = (change.code, change.record, change.line, change.column, change.before, change.after)
-        self.out.write(json.dumps(fields).encode() + b"\n")
+        self.held.append(change)
+        if len(self.held) == _AT_ONCE:
+            self._store()
+
+    def _store(self) -> None:
+        self.out.write(json.dumps(self.held).encode() + b"\n")
+        self.held.clear()
+
+    def changes(self) -> Iterator[Change]:
+        """Yield all changes again."""
+        self._store()
+        self.out.seek(0)
+        for line in self.out:
+            for fields in json.loads(line):
+                yield Change(*fields)
 
 
 def _with_flags(kept: Bytes, records: Offsets) -> Bytes:
@@ -126,35 +142,3 @@ def _with_flags(kept: Bytes, records: Offsets) -> Bytes:
     flags[: len(kept)] = kept
     flags[records] = 1
     return flags
-
-
-@dataclass
-class _CopyKeys:
-    """The keys of a copy."""
-
-    stores: dict[Unique, KeyStore] = field(default_factory=dict)
-    count: int = 0
-
-    def begin(self, builder: ReportBuilder) -> None:
-        """Start the only file."""
-
-    def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
-        """Add the result of a block."""
-        for unique, keys in zip(uniques, result.keys, strict=True):
-            self.stores.setdefault(unique, KeyStore(_IN_MEMORY)).add(self.count, keys)
-        self.count += result.records
-
-
-def _repeated(contract: Contract, copy: Source, origins: Origins) -> Offsets:
-    """Return the record numbers in the original file of keys that appear more than once in the copy."""
-    keys, found = _CopyKeys(), [np.zeros(0, np.int64)]
-    with opened(copy) as stream:
-        # Only the rules that decide which records have a key.
-        settings = ValidationSettings(max_findings=0, select=("STR", "HDR", "UNQ"))
-        builder = ReportBuilder(contract, copy, settings, None)
-        check_content(ContentReader(stream), builder, keys)
-    for store in keys.stores.values():
-        for positions, firsts, case_only in store.repetitions():
-            found += [positions[~case_only], firsts[~case_only]]
-        store.close()
-    return np.unique(origins.records(np.concatenate(found)))

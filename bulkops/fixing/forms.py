@@ -43,7 +43,7 @@ _NUMBERS = (
 _TELLING = r'^[" ]*-?[0-9]+[.,][0-9]'
 """Numbers with a point or a comma, which may have one of these forms."""
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._%@+-]*[A-Za-z0-9])?")
-"""A code or an id, used if no other record shows what these look like."""
+"""A code or an id, used if no other record shows their form."""
 
 
 @dataclass

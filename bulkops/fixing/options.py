@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from bulkops.fixing.forms import CharacterProfile
@@ -52,8 +53,7 @@ class FileEvidence:
     all_wrapped: bool = False
 
 
-@dataclass(frozen=True)
-class AppliedRepair:
+class AppliedRepair(NamedTuple):
     """One change to a cell or a record: the rule that requires it, and the texts before and after."""
 
     code: str

@@ -9,15 +9,19 @@ from bulkops.errors import DataError
 from bulkops.fixing.options import AppliedRepair, FixOptions
 from bulkops.fixing.repairs.carriage_returns import lone_returns, split_at_returns
 from bulkops.fixing.repairs.encoding import printable, redecoded
-from bulkops.fixing.repairs.header import header_repairs, keeps_preamble, repaired_header
+from bulkops.fixing.repairs.header import (
+    header_repairs,
+    keeps_preamble,
+    refuse_unreadable_header,
+    repaired_header,
+)
 from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_form, repair_record
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened, refuse_changed
-from bulkops.fixing.unchanged import UnchangedRecords
-from bulkops.fixing.writer import Origin, Origins, RepairWriter
+from bulkops.fixing.unchanged import CellSpans, SortedRecords, UnchangedRecords
+from bulkops.fixing.writer import BlockWriter, OriginArrays, Origins, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
-from bulkops.reading.records.structural_index import Flags, Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
@@ -44,6 +48,7 @@ def rewrite(
     with opened(source) as stream:
         reader = ContentReader(stream)
         file_start = read_file_start(reader, contract, renames=options.renames)
+        refuse_unreadable_header(source.path, file_start, shape)
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
         if keeps_preamble(file_start, shape):
@@ -99,7 +104,7 @@ class _RewritePass:
 
     @cached_property
     def finder(self) -> UnchangedRecords:
-        """What finds the records that need no repair."""
+        """The finder of the records that need no repair."""
         return UnchangedRecords(self.shape)
 
     @cached_property
@@ -122,65 +127,55 @@ class _RewritePass:
 
     def _write_records(self, block: Block, laid: Layout) -> None:
         """Write a block: the records that need no repair in runs, the others one by one."""
-        above = block.lines_before(laid.starts)
+        found = self._sorted(block, laid)
+        out = BlockWriter(self.writer, self._origins(block, laid), laid.ends - laid.starts)
+        spans = CellSpans(block, laid) if found.cells else None
         defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
-        done = 0
-        for index in np.flatnonzero(~self._unchanged(block, laid)).tolist():
-            self._write_run(block, laid, above, slice(done, index))
-            done = index + 1
+        view, done = memoryview(block.data), 0
+        for index in np.flatnonzero(~found.unchanged).tolist():
             start, end, number = int(laid.starts[index]), int(laid.ends[index]), int(laid.numbers[index])
-            origin = self._origin(start, number, int(above[index]))
+            out.keep(view[done:start])
+            raw, done = block.data[start:end], end
             if number < 0:
-                blank = AppliedRepair("STR103", printable(block.data[start:end]), "")
-                self.writer.log_repairs([blank], record=None, line=origin.line)
-                self.writer.report.removed += 1
-            else:
-                shape = self.keyless if self._keeps_key(self.record + number + 1) else self.shape
-                if self.record + number + 1 == self.last:
-                    shape = replace(shape, last=True)
-                self._write_record(block.data[start:end], origin, defects.get(start), shape)
-        self._write_run(block, laid, above, slice(done, len(laid.starts)))
+                out.remove_blank_line(index, AppliedRepair("STR103", printable(raw), ""))
+                continue
+            one = None
+            if spans is not None and (cells := found.cells.get(index)) is not None:
+                one = self.finder.repaired(raw, spans.of(index, cells), int(found.surplus[index]))
+            written, repairs = self._repaired(raw, number, defects.get(start)) if one is None else ([one[0]], one[1])
+            out.replace(index, written, repairs)
+        out.keep(view[done:])
+        out.finish()
 
-    def _unchanged(self, block: Block, laid: Layout) -> Flags:
-        """Return flags of the records that stay as they are; none in a copy, which has earlier origins."""
+    def _sorted(self, block: Block, laid: Layout) -> SortedRecords:
+        """Return the records that need no repair, or only simple ones; none in a copy, which has earlier origins."""
         if self.earlier is not None:
-            return np.zeros(len(laid.starts), np.bool_)
-        flags = self.finder.flags(block, laid)
+            return SortedRecords(np.zeros(len(laid.starts), np.bool_))
+        found = self.finder.sort(block, laid)
         numbers = laid.numbers + (self.record + 1)
-        flags &= numbers != self.last
+        free = numbers != self.last
         if self.kept:
-            flags &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
-        return flags
+            free &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
+        cells = {index: places for index, places in found.cells.items() if free[index]}
+        return SortedRecords(found.unchanged & free, cells, found.surplus)
 
-    def _write_run(self, block: Block, laid: Layout, above: Offsets, run: slice) -> None:
-        """Write adjacent records that stay as they are."""
-        if run.start == run.stop:
-            return
-        first = int(laid.starts[run.start])
-        if self.writer.origins is not None:
-            offsets = laid.starts[run] - first + self.writer.offset
-            self.writer.origins.extend(offsets, laid.numbers[run] + (self.record + 1), above[run] + (self.line + 1))
-        self.writer.write(block.data[first : int(laid.ends[run.stop - 1])])
-
-    def _keeps_key(self, record: int) -> bool:
-        return record < len(self.kept) and bool(self.kept[record])
-
-    def _origin(self, start: int, number: int, above: int) -> Origin:
+    def _origins(self, block: Block, laid: Layout) -> OriginArrays:
+        """Return the origins of the records of a block."""
         if self.earlier is not None:
-            return self.earlier.at(self.offset + start)
-        return Origin(self.record + number + 1, self.line + above + 1)
+            return self.earlier.of(laid.starts + self.offset)
+        lines = block.lines_before(laid.starts) + (self.line + 1)
+        return OriginArrays(laid.numbers + (self.record + 1), lines, np.zeros(len(lines), np.bool_))
 
-    def _write_record(self, raw: bytes, origin: Origin, defect: QuoteDefect | None, shape: RecordShape) -> None:
+    def _repaired(self, raw: bytes, number: int, defect: QuoteDefect | None) -> tuple[list[bytes], list[AppliedRepair]]:
+        """Return the records that replace a record of the block, and the changes."""
+        record = self.record + number + 1
+        shape = self.keyless if record < len(self.kept) and self.kept[record] else self.shape
+        if record == self.last:
+            shape = replace(shape, last=True)
         written, repairs = _repaired(raw, shape, defect)
         if (encoding := self.shape.evidence.decoded_from) is not None and encoding.lines and not raw.isascii():
             repairs.insert(0, redecoded(raw.rstrip(b"\r\n"), encoding))
-        for data in written:
-            self.writer.write_record(data, origin.touched() if repairs else origin)
-        self.writer.log_repairs(repairs, record=origin.record, line=origin.line)
-        if repairs and any(written):
-            self.writer.report.changed += not origin.changed
-        elif repairs:
-            self.writer.removed(origin)
+        return written, repairs
 
 
 def _repaired(raw: bytes, shape: RecordShape, defect: QuoteDefect | None) -> tuple[list[bytes], list[AppliedRepair]]:

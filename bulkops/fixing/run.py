@@ -1,12 +1,13 @@
 """Write a repaired copy of a file, with a log of every change."""
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from typing import BinaryIO
 
+from bulkops.disk import temporary_file
 from bulkops.errors import DataError
+from bulkops.fixing.catalogue import DIVIDING
 from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.repairs.header import refuse_renames
@@ -45,12 +46,15 @@ def fix_file(
     if not options.unsafe and not scan.withheld and not scan.extra and not again:
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
-    kept = colliding_keys(contract, source, scan, options)
-    with tempfile.TemporaryFile() as copy:
+    with temporary_file() as copy:
         origins = Origins()
-        rewrite(contract, source, scan, RepairWriter(copy, log, report, origins), options, kept=kept)
+        first = RepairWriter(copy, log, report, origins)
+        scan_of_copy = rewrite_without_collisions(contract, source, scan, first, options)
         options = replace(options, renames={})
-        _finish_copy(contract, copy, origins, RepairWriter(out, log, report), options, again=again)
+        target = RepairWriter(out, log, report)
+        left = _finish_copy(contract, copy, origins, target, options, again=again, scan=scan_of_copy)
+    if _readable_after_rewrite(scan):
+        _refuse_other_records(source.path, report, found=left.records)
     return report
 
 
@@ -110,6 +114,20 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
     return scan.misread and header is not None and (header.separator != ord(",") or bool(scan.surplus))
 
 
+def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
+    """Raise DataError if the copy does not have the records that were not removed, and no repair of quotes explains it.
+
+    Quotes that are invalid in a file with tabs may be valid in one with commas, and then join lines.
+    """
+    expected = report.records - report.removed + report.blank_lines
+    if found != expected and not DIVIDING.intersection(report.counts):
+        raise DataError(
+            f"{path}: with commas, invalid quotes would divide the records differently ({found:,} instead of "
+            f"{expected:,}).",
+            hint="Correct the quotes that `bulkops validate` reports, then run the command again.",
+        )
+
+
 def _finish_copy(
     contract: Contract,
     copy: BinaryIO,
@@ -119,20 +137,23 @@ def _finish_copy(
     *,
     again: bool,
     changed: bool = True,
-) -> None:
-    """Repair a copy until no repair is left that only a copy allows; one repair may make another possible.
+    scan: FileScan | None = None,
+) -> FileScan:
+    """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
 
-    `changed`: the pass that wrote the copy changed something.
+    One repair may make another possible.
+
+    `changed`: the pass that wrote the copy changed something. `scan` is the scan of the copy, if it is known.
     """
     source = stream_source("The repaired copy", copy)
-    scan = scan_file(contract, source)
+    scan = scan or scan_file(contract, source)
     # Once other records are removed, all remaining ones may have surplus fields.
     again = again or bool(scan.surplus) or (changed and scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
-        return
-    with tempfile.TemporaryFile() as following:
+        return scan
+    with temporary_file() as following:
         later, before = Origins(), writer.report.counts.total()
         target = RepairWriter(following, writer.log, writer.report, later)
         if again:
@@ -141,7 +162,7 @@ def _finish_copy(
         else:
             write_second_pass(contract, source, scan, target, origins)
         again = again and _readable_after_rewrite(scan)
-        # Repaired records are new evidence of what first cells look like, so more short records may be completed.
+        # Repaired records are new evidence of the form of first cells, so more short records may be completed.
         changed = writer.report.counts.total() > before
         again = again or (options.unsafe and scan.short and changed)
-        _finish_copy(contract, following, later, writer, options, again=again, changed=changed)
+        return _finish_copy(contract, following, later, writer, options, again=again, changed=changed)

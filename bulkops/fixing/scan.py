@@ -56,14 +56,15 @@ _ODD_LINES = {"STR117", "STR118", "STR119"}
 class FileScan:
     """The result of a scan. `touched` are the parts with findings: start and end, in bytes from the first record.
 
-    `repeats` are the records (from 0) with a key that appeared earlier. `surplus` are the positions of nameless, blank
+    `repeats` are the records (from 0) with a key that certainly appeared earlier, `sharing` those with any key that
+    other records have too. `surplus` are the positions of nameless, blank
     columns. `withheld`: there are more such columns, which can be removed once all records have as many cells as the
     header. `misread`: some records may have other cells once the file has commas, or fewer columns. `unread`: some
     records were not checked, and become readable once their structure is repaired. `short`: some records have too few
     fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a
     number that lost zeros to the length it should have. `decimal_ids` are the columns of ids that became numbers, such
     as 100200.0. `last_record` is the last record with a value, from 1. `dropped` are the positions of columns to remove
-    although they contain values.
+    although they contain values. `records` is the number of records.
     `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
     """
 
@@ -72,6 +73,7 @@ class FileScan:
     sha256: str
     touched: tuple[tuple[int, int], ...]
     repeats: Offsets
+    sharing: Offsets
     surplus: frozenset[int]
     withheld: bool
     misread: bool
@@ -84,6 +86,7 @@ class FileScan:
     last_record: int = 0
     dropped: frozenset[int] = frozenset()
     by_comma: bool = False
+    records: int = 0
 
 
 @dataclass
@@ -107,17 +110,18 @@ class _BlockCollector:
         self.length += result.length
         self.codes |= set(result.counts)
         for unique, keys in zip(uniques, result.keys, strict=True):
-            if unique.certain:
-                self.stores.setdefault(unique, KeyStore(8_000_000)).add(self.count, keys)
+            self.stores.setdefault(unique, KeyStore(8_000_000)).add(self.count, keys)
         self.count += result.records
 
-    def repeats(self) -> Offsets:
-        """Return the records with a key that appeared earlier, in order."""
-        found = [np.zeros(0, np.int64)]
-        for store in self.stores.values():
-            found += [positions[~case_only] for positions, _, case_only in store.repetitions()]
+    def repeats(self) -> tuple[Offsets, Offsets]:
+        """Return the records with a key that certainly appeared earlier, and those that share any key, in order."""
+        repeats, sharing = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+        for unique, store in self.stores.items():
+            for positions, firsts, case_only in store.repetitions():
+                sharing += [positions[~case_only], firsts[~case_only]]
+                repeats += [positions[~case_only]] if unique.certain else []
             store.close()
-        return np.unique(np.concatenate(found))
+        return np.unique(np.concatenate(repeats)), np.unique(np.concatenate(sharing))
 
 
 class _EncodingWatcher:
@@ -176,12 +180,14 @@ def scan_file(
     if width - len(surplus) == 1 and "STR101" in collector.codes and set(forms.fields) != {1}:
         # A note that has only its first cell would become a record.
         surplus = frozenset()
+    repeats, sharing = collector.repeats()
     return FileScan(
         file_start=builder.file_start,
         evidence=_evidence(builder, collector.codes, watcher, forms, decoded_from),
         sha256=reader.sha256,
         touched=tuple(collector.touched),
-        repeats=collector.repeats(),
+        repeats=repeats,
+        sharing=sharing,
         surplus=surplus,
         withheld=surplus != blank,
         misread=misread,
@@ -193,6 +199,7 @@ def scan_file(
         decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
         last_record=_last_record(builder.profile),
         by_comma=forms.all_by_comma,
+        records=collector.count,
     )
 
 

@@ -1,4 +1,4 @@
-"""Repair what shows only in a repaired copy: lost zeros of codes, decimals of ids, and repeated keys."""
+"""Repair defects that only a repaired copy shows: lost zeros of codes, decimals of ids, and repeated keys."""
 
 import re
 from collections.abc import Iterator

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import read_header
+from bulkops.disk import naming_full_disk
+from bulkops.errors import Unfinished
 from bulkops.inbox.book import Drop, FileStep, remove_folder
 from bulkops.inbox.decisions import rejected_name
 from bulkops.inbox.feedback import Feedback, feedback_rows, write_feedback
@@ -46,8 +48,9 @@ def settle(desk: Desk, places: Places, drop: Drop, *, inbox: str) -> tuple[Drop,
     result = Result.from_json(drop.result)
     notes: list[str] = []
     if drop.step is FileStep.ENDED:
-        notes += _write_evidence(desk, drop, result, inbox=inbox)
-        archived_to = _store(desk, places, drop, result)
+        with naming_full_disk(work_files(desk.book, drop).folder, kind=Unfinished):
+            notes += _write_evidence(desk, drop, result, inbox=inbox)
+            archived_to = _store(desk, places, drop, result)
         drop = desk.book.moved(drop, FileStep.ARCHIVED, archived_to=archived_to)
     if drop.step is FileStep.ARCHIVED:
         _point_jobs_at_archive(desk, places, drop, result)
@@ -168,6 +171,8 @@ def _store(desk: Desk, places: Places, drop: Drop, result: Result) -> str:
     if (sent := _sent_file(files, result)) is not None and sent != files.original:
         place.put(sent, f"{folder}/sent/{sent.name}")
     _store_companion(places, place, drop, files, folder)
+    places.quarantine.sync()
+    place.sync()
     return f"{place.shown}/{name}"
 
 

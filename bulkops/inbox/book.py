@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
+from bulkops.disk import FULL, is_full
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BOOK
 from bulkops.private import private_folder
@@ -78,6 +79,7 @@ class Book:
     def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
         self._connection = connection
         self.folder = folder
+        self._marks: dict[str, tuple[str, str, int]] | None = None
 
     @classmethod
     @contextmanager
@@ -101,11 +103,11 @@ class Book:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.executescript(SCHEMA)
         except (sqlite3.Error, OSError) as error:
-            raise UsageError(f"{path} cannot be used: {error}.", hint="Free disk space, or restore a backup.") from None
+            raise _unusable(path, error) from None
         try:
             yield cls(connection, folder)
         except sqlite3.Error as error:
-            raise UsageError(f"{path} cannot be used: {error}.", hint="Free disk space, or restore a backup.") from None
+            raise _unusable(path, error) from None
         finally:
             connection.close()
 
@@ -187,6 +189,7 @@ class Book:
 
     def reject(self, mark: str, drop: Drop, records: int) -> None:
         """Record a file of rejected records by its mark."""
+        self._marks = None
         with self._connection:
             values = (mark, drop.id, drop.name, records)
             self._connection.execute("INSERT OR IGNORE INTO rejects VALUES (?, ?, ?, ?, NULL)", values)
@@ -196,9 +199,17 @@ class Book:
         with self._connection:
             self._connection.execute("UPDATE rejects SET corrected = ? WHERE mark = ?", (drop, mark))
 
-    def rejects(self, *, pending: bool = False) -> dict[str, tuple[str, str, int]]:
-        """Return drop, file name and number of the rejected records by mark; with `pending` those not corrected yet."""
-        which = "WHERE corrected IS NULL" if pending else ""
+    def rejects(self) -> Mapping[str, tuple[str, str, int]]:
+        """Return drop, file name and number of the rejected records by mark."""
+        if self._marks is None:
+            self._marks = self._rejects()
+        return self._marks
+
+    def pending_rejects(self) -> Mapping[str, tuple[str, str, int]]:
+        """Return the rejected records by mark that were not corrected yet."""
+        return self._rejects("WHERE corrected IS NULL")
+
+    def _rejects(self, which: str = "") -> dict[str, tuple[str, str, int]]:
         rows = self._connection.execute(f"SELECT mark, drop_id, name, records FROM rejects {which}")  # noqa: S608
         return {mark: (drop, name, records) for mark, drop, name, records in rows}
 
@@ -258,6 +269,12 @@ def _drop(stored: dict[str, Any]) -> Drop:
             "companion": None if companion is None else StoredFile(**companion),
         }
     )
+
+
+def _unusable(path: Path, error: Exception) -> UsageError:
+    full = is_full(error) or (isinstance(error, OSError) and error.errno in FULL)
+    remedy = "Free disk space there, then run the command again." if full else "Restore it from a backup."
+    return UsageError(f"{path} cannot be used: {error}.", hint=remedy)
 
 
 def remove_folder(folder: Path) -> None:

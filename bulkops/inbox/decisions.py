@@ -67,7 +67,7 @@ class Due:
 
 
 def seconds_of(length: str) -> float:
-    """Return the seconds of a length such as 2m."""
+    """Return the seconds of a duration such as 2m."""
     return float(int(length[:-1]) * UNITS[length[-1]])
 
 

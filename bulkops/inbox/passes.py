@@ -1,7 +1,7 @@
 """Run one pass over an inbox: finish the files of earlier passes, then import every complete file, one by one."""
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,9 +24,10 @@ from bulkops.inbox.decisions import (
     sort_listing,
 )
 from bulkops.inbox.inboxes import Inbox, codes_of, due_documents, figures_of, waiting_document
-from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result
+from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result, failed
 from bulkops.inbox.recipes import RecipeImport
 from bulkops.inbox.status import look
+from bulkops.inbox.storage import FileTrouble, file_error
 from bulkops.inbox.taking import check_bytes, manifest_of, take
 from bulkops.journal import record
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument
@@ -35,13 +36,13 @@ from bulkops.pipeline.observer import Observer
 from bulkops.remote.versions import StoredFile
 from bulkops.settings import Target
 from bulkops.upload.options import RunOptions
-from bulkops.upload.stop import Stop
+from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import open_client
 from bulkops_validators import CONTRACTS
 
 TROUBLES = 2
 """After so many files in a row that the server did not accept in time, the others wait for the next pass."""
-FOR_ALL = frozenset({"Unreachable", "LedgerUnusable", "LedgerLost", "Interrupted"})
+FOR_ALL = frozenset({"Unreachable", "LedgerUnusable", "LedgerLost", "Interrupted", "MachineTrouble"})
 """Errors that every other file of the pass would meet, too."""
 
 
@@ -106,6 +107,22 @@ class _Pass:
         self._resumed: set[str] = set()
 
     def run(self) -> PassResult:
+        """Run the pass. An error that ends it early becomes a part of the result, unless no file was handled before."""
+        error: BulkopsError | None = None
+        try:
+            self._run()
+        except BulkopsError as raised:
+            if not self._files:
+                raise
+            error = raised
+        code = exit_of([*self._codes(), *([error.exit_code] if error else [])])
+        figures = figures_of(self._inbox.name, self._files, code)
+        if error is not None:
+            figures["error"] = error.to_json()
+            self._notes.append(f"The pass ended early: {error.message}")
+        return PassResult(figures=figures, files=self._files, expectations=self._expectations, notes=self._notes)
+
+    def _run(self) -> None:
         inbox, settings = self._inbox, self._settings
         began = settings.clock.now()
         with ExitStack() as stack:
@@ -121,16 +138,9 @@ class _Pass:
             for file in listing.unknown:
                 self._say_waiting(file, None, "no pattern of the inbox matches its name")
             self._check_dues(settings.clock.now())
-            code = exit_of(self._codes())
             if not settings.dry_run:
                 self._clear()
-                self._book.ended(began, settings.clock.now(), code)
-        return PassResult(
-            figures=figures_of(inbox.name, self._files, code),
-            files=self._files,
-            expectations=self._expectations,
-            notes=self._notes,
-        )
+                self._book.ended(began, settings.clock.now(), exit_of(self._codes()))
 
     def _listing(self) -> InboxListing:
         files = self._places.folder.files()
@@ -147,9 +157,8 @@ class _Pass:
 
     def _desk_of(self, stack: ExitStack) -> Desk:
         settings = self._settings
-        client = stack.enter_context(
-            open_client(self._target, self._ledger, clock=settings.clock, notify=settings.notify)
-        )
+        clock = StoppableClock(settings.clock, settings.stop)
+        client = stack.enter_context(open_client(self._target, self._ledger, clock=clock, notify=settings.notify))
         return Desk(
             table=self._inbox.table,
             book=self._book,
@@ -160,6 +169,7 @@ class _Pass:
             stop=settings.stop,
             observe=settings.observe,
             account=AccountReader(client),
+            client=client,
             dry_run=settings.dry_run,
         )
 
@@ -177,6 +187,33 @@ class _Pass:
                 continue
             self._work(drop, entry)
         return handled
+
+    def _taken(self, file: StoredFile, entry: InboxFilesTable, companion: StoredFile | None) -> Drop | Waiting | None:
+        """Copy a file out of the inbox and return it; None if that failed, which is reported."""
+        mark = correction_of(file.name)
+        try:
+            return take(
+                self._book,
+                self._places.folder,
+                file,
+                pattern=entry.match[0],
+                now=self._settings.clock.now(),
+                companion=companion,
+                corrects=mark if mark and mark in self._book.rejects() else None,
+            )
+        except OSError as error:
+            self._say_untaken(file, entry, failed(file_error(error, f"{file.name} cannot be copied"), entry.contract))
+        except BulkopsError as error:
+            self._say_untaken(file, entry, failed(error, entry.contract))
+        return None
+
+    def _say_untaken(self, file: StoredFile, entry: InboxFilesTable, result: Result) -> None:
+        """Report a file that could not be copied; it stays in the inbox."""
+        result = replace(result, state="failed")
+        self._note_trouble(entry, result)
+        document = waiting_document(self._inbox, self._places.folder, file, entry, str(result.reason))
+        self._files.append({**document, "state": "failed", "exit": result.exit})
+        self._settings.notify(f"{self._inbox.name}: {file.name}: failed: {result.reason}")
 
     def _entry(self, name: str, pattern: str | None = None) -> InboxFilesTable | None:
         """Return the pattern table of a file; that of the original file for a correction."""
@@ -207,16 +244,9 @@ class _Pass:
         if waiting is not None:
             self._say_waiting(file, entry, waiting.reason)
             return
-        mark = correction_of(file.name)
-        taken = take(
-            self._book,
-            self._places.folder,
-            file,
-            pattern=entry.match[0],
-            now=now,
-            companion=companion,
-            corrects=mark if mark and mark in self._book.rejects() else None,
-        )
+        taken = self._taken(file, entry, companion)
+        if taken is None:
+            return
         if isinstance(taken, Waiting):
             self._say_waiting(file, entry, taken.reason)
             return
@@ -251,8 +281,16 @@ class _Pass:
             drop, notes = settle(self._desk, self._places, drop, inbox=self._inbox.name)
             self._notes += notes
         except BulkopsError as error:
-            result = replace(result, state="failed", exit=error.exit_code, reason=error.message, hint=error.hint)
+            result = self._not_archived(result, error)
+        except OSError as error:
+            result = self._not_archived(result, file_error(error, f"{drop.name} cannot be archived"))
         self._say(drop, result, entry)
+
+    def _not_archived(self, result: Result, error: BulkopsError) -> Result:
+        """Return the result of a file that is imported, and could not be moved out of the inbox."""
+        if type(error).__name__ in FOR_ALL:
+            self._ended = f"the pass ended early: {error.message}"
+        return replace(result, state="failed", exit=error.exit_code, reason=error.message, hint=error.hint)
 
     def _imported(self, drop: Drop, entry: InboxFilesTable) -> Result:
         """Return the result of importing a file."""
@@ -298,6 +336,8 @@ class _Pass:
         contract = CONTRACTS.get(entry.contract or "")
         if result.error in FOR_ALL:
             self._ended = f"the pass ended early: {result.reason}"
+        elif result.error == FileTrouble.__name__:
+            pass  # the server and the other files have no part in it
         elif result.state == "failed":
             self._troubles += result.exit == 3
             # Without a job, the server was not even reached: it would be the same for the other files.
@@ -313,7 +353,31 @@ class _Pass:
             self._blocked[entry.match[0]] = f"an earlier file of {entry.match[0]} is not imported yet"
 
     def _say(self, drop: Drop, result: Result, entry: InboxFilesTable | None) -> None:
-        """Add a file to the result of the pass."""
+        """Add a file to the result of the pass, with its warnings, and report it."""
+        document = self._document(drop, result)
+        self._files.append(document)
+        for text in result.warnings:
+            warn: ExpectationDocument = {
+                "inbox": self._inbox.name,
+                "pattern": entry.match[0] if entry else drop.pattern,
+                "kind": "records",
+                "state": "missed",
+                "fails": False,
+                "text": text,
+            }
+            self._expectations.append(warn)
+        record(
+            "inbox_file",
+            inbox=self._inbox.name,
+            path=document["path"],
+            state=document["state"],
+            job=document["job"],
+            records=document["records"],
+        )
+        reason = f": {result.reason}" if result.reason else ""
+        self._settings.notify(f"{self._inbox.name}: {drop.name}: {result.state}{reason}")
+
+    def _document(self, drop: Drop, result: Result) -> InboxFileDocument:
         document: InboxFileDocument = {
             "inbox": self._inbox.name,
             "path": f"{self._places.folder.shown}/{drop.name}",
@@ -338,27 +402,7 @@ class _Pass:
             document["corrects"] = known[1]
         if result.state == "partial" and drop.archived_to:
             document["rejected_file"] = rejected_of(drop)
-        self._files.append(document)
-        for text in result.warnings:
-            warn: ExpectationDocument = {
-                "inbox": self._inbox.name,
-                "pattern": entry.match[0] if entry else drop.pattern,
-                "kind": "records",
-                "state": "missed",
-                "fails": False,
-                "text": text,
-            }
-            self._expectations.append(warn)
-        record(
-            "inbox_file",
-            inbox=self._inbox.name,
-            path=document["path"],
-            state=document["state"],
-            job=document["job"],
-            records=document["records"],
-        )
-        reason = f": {result.reason}" if result.reason else ""
-        self._settings.notify(f"{self._inbox.name}: {drop.name}: {result.state}{reason}")
+        return document
 
     def _say_waiting(self, file: StoredFile, entry: InboxFilesTable | None, reason: str) -> None:
         self._files.append(waiting_document(self._inbox, self._places.folder, file, entry, reason))
@@ -374,9 +418,10 @@ class _Pass:
         """Remove work folders that belong to no open file: a killed process left them."""
         needed = {drop.id for drop in self._book.open_drops()}
         work = self._book.folder / "work"
-        for folder in work.iterdir() if work.is_dir() else ():
-            if folder.name not in needed and folder.name != "drafts":
-                remove_folder(folder)
+        with suppress(OSError):  # the next pass removes them
+            for folder in work.iterdir() if work.is_dir() else ():
+                if folder.name not in needed and folder.name != "drafts":
+                    remove_folder(folder)
 
 
 def _waiting_result(reason: str, *, contract: str | None = None) -> Result:

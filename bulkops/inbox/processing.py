@@ -21,6 +21,7 @@ from bulkops.errors import (
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
 from bulkops.inbox.splitting import MOST_FINDINGS, divide, read_findings, write_findings, write_parts
+from bulkops.inbox.storage import file_error
 from bulkops.inbox.taking import WorkFiles, decompress, work_files
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
@@ -32,6 +33,7 @@ from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, outcome_of_job
 from bulkops.queries import query_texts
 from bulkops.settings import Target
+from bulkops.transport.client import ApiClient
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
 from bulkops.upload.start import target_of
@@ -89,7 +91,10 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """The settings and services of a pass. `observe` returns an observer for the import of a file."""
+    """The settings and services of a pass. `observe` returns an observer for the import of a file.
+
+    All imports of a pass share `account`, which reads the account once, and `client` with its connections.
+    """
 
     table: InboxTable
     book: Book
@@ -100,6 +105,7 @@ class Desk:
     stop: Stop
     observe: Callable[[Drop], Observer]
     account: AccountReader | None = None
+    client: ApiClient | None = None
     dry_run: bool = False
 
 
@@ -144,6 +150,8 @@ class ContractImport:
             return self._resumed(earlier) if earlier is not None else self._begun()
         except BulkopsError as error:
             return self._failed(error)
+        except OSError as error:
+            return self._failed(file_error(error, f"{self.drop.name} cannot be imported"))
         except KeyboardInterrupt:
             return self._failed(Interrupted("Interrupted."))
         finally:
@@ -182,6 +190,7 @@ class ContractImport:
                 prove=self.entry.reconcile and job.reconciliation is None,
                 changes={"settle": desk.settings.settle, "response_timeout": desk.settings.response_timeout},
                 account=desk.account,
+                client=desk.client,
                 stop=desk.stop,
                 observer=desk.observe(self.drop),
             )
@@ -229,6 +238,7 @@ class ContractImport:
             dry_run=desk.dry_run,
             reconcile=self.entry.reconcile,
             account=desk.account,
+            client=desk.client,
             others_resume=True,
         )
         place = Destination.at(self.target, desk.ledger)

@@ -8,6 +8,7 @@ from bulkops.configuration_tables import InboxFilesTable
 from bulkops.errors import BulkopsError, InUse
 from bulkops.inbox.book import Drop
 from bulkops.inbox.processing import BOOKS, Desk, Result, failed
+from bulkops.inbox.storage import file_error
 from bulkops.inbox.taking import decompress, work_files
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
 from bulkops.recipe import Recipe, load_recipe
@@ -29,6 +30,8 @@ class RecipeImport:
             steps = list(self._run_of(recipe).results())
         except BulkopsError as error:
             return failed(error, None)
+        except OSError as error:
+            return failed(file_error(error, f"{self.drop.name} cannot be imported"), None)
         return _result(recipe, steps)
 
     def _loaded(self) -> Recipe:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulkops.chunking.plan import read_header
+from bulkops.disk import naming_full_disk
+from bulkops.errors import Unfinished
 from bulkops.inbox.taking import WorkFiles
 from bulkops.private import private, private_folder, write_private
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
@@ -112,6 +114,7 @@ def write_parts(path: Path, bad: frozenset[int], *, good_to: Path, bad_to: Path)
         drafts.append(target.with_name(f"{target.name}.part"))
     count = 0
     with (
+        naming_full_disk(good_to.parent, kind=Unfinished),
         path.open("rb", buffering=0) as file,
         open(drafts[0], "wb", opener=private) as good_out,
         open(drafts[1], "wb", opener=private) as bad_out,

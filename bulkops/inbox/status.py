@@ -59,7 +59,7 @@ def look(inbox: Inbox, ledger: LedgerReader, *, now: datetime) -> InboxStatus:
             expectations=due_documents(inbox, book, now),
             corrections=[
                 {"inbox": inbox.name, "path": name, "records": records, "mark": mark}
-                for mark, (_, name, records) in book.rejects(pending=True).items()
+                for mark, (_, name, records) in book.pending_rejects().items()
             ],
             passes=_last_pass(inbox, book),
         )

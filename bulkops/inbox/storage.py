@@ -14,12 +14,38 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bulkops.checksums import sha256_of
+from bulkops.disk import FULL, next_step
 from bulkops.errors import Unfinished, UsageError
 from bulkops.remote.versions import StoredFile
 
 BLOCK = 1 << 20
+MOST_NAMES = 1000
+"""Maximum names that are tried for a file if other files have them."""
 NOT_SUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
 """Errors of a file system without hard links."""
+
+
+OF_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Errors of the operating system that every other file would meet, too."""
+
+
+class FileTrouble(Unfinished):
+    """A file of this machine cannot be read or written; other files can."""
+
+
+class MachineTrouble(Unfinished):
+    """This machine can write no file: its disk is full or fails, or too many files are open."""
+
+
+def file_error(error: OSError, what: str) -> Unfinished:
+    """Return the error for a file of this machine that failed; `what` is a clause."""
+    kind = MachineTrouble if error.errno in OF_MACHINE else FileTrouble
+    reason = error.strerror or type(error).__name__
+    named = isinstance(error.filename, str | bytes) and os.fsdecode(error.filename) not in what
+    path = f" ({os.fsdecode(error.filename)})" if named else ""
+    full = error.errno in FULL
+    todo = next_step(error, "name another folder in the inbox") if full else "Check the disk and the permissions."
+    return kind(f"{what}: {reason}{path}.", hint=f"{todo} The next pass tries again.")
 
 
 class Storage(Protocol):
@@ -42,7 +68,11 @@ class Storage(Protocol):
         """Store a copy of a local file, verify it, and return its name here; never replace a file.
 
         If a file with other content has this name, the copy gets another name. Storing the same file twice is safe.
+        A power failure can lose the copy until `sync` returns.
         """
+
+    def sync(self) -> None:
+        """Make the stored copies durable."""
 
     def remove(self, file: StoredFile) -> bool:
         """Remove a file if it is still in this version, or missing; return whether that is so."""
@@ -56,6 +86,7 @@ class LocalFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._unsynced: dict[Path, None] = {}
 
     @property
     def shown(self) -> str:
@@ -88,7 +119,7 @@ class LocalFolder:
         try:
             file = (self.folder / name).open("rb", buffering=0)
         except OSError as error:
-            raise Unfinished(f"{self.folder / name} cannot be read: {error.strerror}.") from None
+            raise file_error(error, f"{self.folder / name} cannot be read") from None
         with file:
             yield file
 
@@ -97,27 +128,42 @@ class LocalFolder:
         try:
             return self._put(source, name)
         except OSError as error:
-            raise Unfinished(f"{self.folder / name} cannot be written: {error.strerror}.") from None
+            raise file_error(error, f"{self.folder / name} cannot be written") from None
 
     def _put(self, source: Path, name: str) -> str:
-        wanted = sha256_of(source)
         path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._make_folder(path.parent)
+        wanted = None
         draft = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
-        for number in range(1, 1000):
+        for number in range(1, MOST_NAMES):
             chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
             if os.path.lexists(chosen):
+                wanted = wanted or sha256_of(source)
                 if chosen.is_file() and sha256_of(chosen) == wanted:
                     break
                 continue
-            _copy(source, draft)
+            wanted = _copy(source, draft)
             if _link(draft, chosen):
-                _sync_folder(path.parent)
                 break
         draft.unlink(missing_ok=True)
         if sha256_of(chosen) != wanted:
             raise Unfinished(f"The copy {chosen} differs from {source.name}.", hint="Check the disk, and run again.")
         return str(chosen.relative_to(self.folder))
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder with its parents, and note which folders have a new entry."""
+        self._unsynced[folder] = None
+        missing = folder
+        while not missing.is_dir() and missing != missing.parent:
+            missing = missing.parent
+            self._unsynced[missing] = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def sync(self) -> None:
+        """Write the entries of the folders to the disk."""
+        for folder in self._unsynced:
+            _sync_folder(folder)
+        self._unsynced.clear()
 
     def remove(self, file: StoredFile) -> bool:
         """Remove a file in this version. It gets a hidden name first, so that a new file of its name is never lost."""
@@ -134,17 +180,22 @@ class LocalFolder:
             path.rename(aside)
             return self._settle(aside, path, file)
         except OSError as error:
-            raise Unfinished(f"{path} cannot be removed: {error.strerror}.") from None
+            raise file_error(error, f"{path} cannot be removed") from None
 
     def _settle(self, aside: Path, path: Path, file: StoredFile) -> bool:
-        """Remove a file that was set aside if it is in this version; otherwise give its name back."""
+        """Remove a file that was set aside if it is in this version; otherwise give it its name, or a free one."""
         status = aside.lstat()
         # A rename changes the time of the last change of the inode, which is a part of the version.
         if _content_version(status) == file.version.rpartition("-")[0]:
             aside.unlink()
             return True
-        if not os.path.lexists(path):
-            aside.rename(path)
+        for number in range(1, MOST_NAMES):
+            chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
+            if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # the latter after a kill
+                break
+        else:
+            raise Unfinished(f"No free name was found for {path}.", hint="Clear the folder, and run the command again.")
+        aside.unlink(missing_ok=True)
         return False
 
     def local(self, name: str) -> Path | None:
@@ -175,14 +226,17 @@ def _content_version(status: os.stat_result) -> str:
     return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
 
 
-def _copy(source: Path, draft: Path) -> None:
-    """Write a durable copy of a file with its permissions."""
+def _copy(source: Path, draft: Path) -> str:
+    """Write a durable copy of a file with its permissions, and return the SHA-256 of the copied bytes."""
+    digest = hashlib.sha256()
     with source.open("rb") as given, draft.open("wb") as out:
         os.fchmod(out.fileno(), stat.S_IMODE(os.fstat(given.fileno()).st_mode) | stat.S_IRUSR | stat.S_IWUSR)
         while data := given.read(BLOCK):
+            digest.update(data)
             out.write(data)
         out.flush()
         os.fsync(out.fileno())
+    return digest.hexdigest()
 
 
 def _link(draft: Path, path: Path) -> bool:

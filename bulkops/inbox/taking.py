@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from bulkops.errors import DataError, InputUnreadable, LimitExceeded, UsageError
+from bulkops.disk import ANOTHER_STATE, naming_full_disk, not_written
+from bulkops.errors import DataError, InputUnreadable, LimitExceeded, Unfinished
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import COMPRESSED, Manifest, Waiting, differs_from_manifest, parse_manifest
 from bulkops.inbox.storage import BLOCK, Storage
@@ -98,7 +99,11 @@ def take(
     private_folder(drafts)
     draft = drafts / "copy"
     digest = hashlib.sha256()
-    with place.read(file.name) as source, open(draft, "wb", opener=private) as out:
+    with (
+        naming_full_disk(draft, kind=Unfinished),
+        place.read(file.name) as source,
+        open(draft, "wb", opener=private) as out,
+    ):
         while data := source.read(BLOCK):
             digest.update(data)
             out.write(data)
@@ -169,6 +174,7 @@ def decompress(files: WorkFiles) -> Path:
 
 
 def _copy_content(content: BinaryIO, out: BinaryIO) -> None:
+    """Copy the content; EOFError if it is damaged, Unfinished if it cannot be written."""
     try:
         while data := content.read(BLOCK):
             out.write(data)
@@ -177,4 +183,4 @@ def _copy_content(content: BinaryIO, out: BinaryIO) -> None:
     except OSError as error:
         if error.strerror is None:  # gzip reports damage this way
             raise EOFError(str(error)) from None
-        raise UsageError(f"The work folder cannot be written: {error.strerror}.") from None
+        raise not_written(out.name, error, instead=ANOTHER_STATE, kind=Unfinished) from None

@@ -13,10 +13,10 @@ from bulkops.json_documents.findings import SnapshotSource
 class CheckDocument(TypedDict):
     """One check of `doctor`."""
 
-    name: Annotated[str, about("What was checked.")]
+    name: Annotated[str, about("The subject of the check.")]
     state: Literal["ok", "warning", "failed", "skipped"]
-    message: Annotated[str, about("What was found.")]
-    help: Annotated[str, about("What to do; empty if there is nothing to do.")]
+    message: Annotated[str, about("The result of the check.")]
+    help: Annotated[str, about("The next step; empty if none is needed.")]
 
 
 @with_config(CLOSED)
@@ -35,7 +35,7 @@ class RightDocument(TypedDict):
 
 @with_config(CLOSED)
 class DoctorDocument(TypedDict):
-    """What `doctor` found."""
+    """The result of `doctor`."""
 
     state: Annotated[Literal["ok", "warning", "failed"], about("The worst state of a check that was made.")]
     exit: Annotated[int, about("The exit code.")]

@@ -21,7 +21,9 @@ class RuleDocument(TypedDict):
     bad: Annotated[str, about("An example of the defect, as in a file.")]
     good: Annotated[str, about("The same without the defect.")]
     fix: Annotated[str, about("What to do.")]
-    repair: Annotated[Literal["safe", "unsafe", "option", "none"], about("What `bulkops fix` can do about it.")]
+    repair: Annotated[
+        Literal["safe", "unsafe", "option", "none"], about("The kind of repair that `bulkops fix` offers.")
+    ]
 
 
 @with_config(CLOSED)
@@ -36,7 +38,7 @@ class ColumnDocument(TypedDict):
     cell: Annotated[str, about("The form of a filled cell.")]
     about: str
     example: str
-    sources: Annotated[dict[str, str], about("Where each fact comes from.")]
+    sources: Annotated[dict[str, str], about("The source of each fact.")]
 
 
 @with_config(CLOSED)
@@ -94,7 +96,7 @@ class ContractDocument(TypedDict):
     routes: list[RouteDocument]
     options: list[OptionDocument]
     operations: Annotated[dict[str, list[OperationDocument]], about("The operations requested, by command.")]
-    evidence: Annotated[str, about("What settles a doubt and proves an import.")]
+    evidence: Annotated[str, about("The evidence that settles a chunk in doubt and proves an import.")]
     notes: list[str]
 
 
@@ -142,7 +144,7 @@ class SchemaSummary(TypedDict):
 
 @with_config(CLOSED)
 class SandboxDocument(TypedDict):
-    """Where the sandbox serves."""
+    """The address of a sandbox."""
 
     url: str
     port: int

@@ -20,7 +20,7 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of 
 
 @with_config(CLOSED)
 class ErrorFacts(TypedDict):
-    """What ended a command early, or a part of it."""
+    """The error that ended a command, or a part of it, early."""
 
     message: Annotated[str, about("What happened, and where.")]
     hint: Annotated[str | None, about("What to do next.")]

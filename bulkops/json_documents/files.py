@@ -36,7 +36,7 @@ class PlanDocument(TypedDict):
     sha256: Sha256
     requests: Count
     least_seconds: Annotated[float, about("The shortest time under the rate limit.")]
-    verify: Annotated[Cost, about("What reading the rows back costs; 0 if the API cannot read them back.")]
+    verify: Annotated[Cost, about("The cost of reading the rows back; 0 if the API cannot read them back.")]
     chunks: list[PlannedChunk]
 
 
@@ -74,7 +74,7 @@ class RowBooksDocument(TypedDict):
 
 @with_config(CLOSED)
 class ExportDocument(TypedDict):
-    """What `export` fetched, and where it is."""
+    """The files of an export, and the facts about it."""
 
     what: Annotated[str, about("The name of the export.")]
     files: Annotated[list[str], about("The files written.")]

@@ -14,7 +14,7 @@ class OriginDocument(TypedDict):
 
     file: Annotated[str, about("The file, or the address of the database.")]
     sheet: Annotated[str | None, about("The sheet of a workbook, or the table of a database.")]
-    unit: Annotated[str, about("What `line` counts: line, row or record.")]
+    unit: Annotated[str, about("The unit of `line`: line, row or record.")]
     line: Annotated[int, about("The line, row or record, from 1.")]
     rows: Annotated[int, about("The number of legacy rows behind the record; `line` is the first.")]
 
@@ -34,7 +34,9 @@ class FindingDocument(TypedDict):
     field: Annotated[int | None, about("The column's position, from 1.")]
     value: Annotated[str | None, about("The cell.")]
     help: Annotated[str, about("What to do.")]
-    repair: Annotated[Literal["safe", "unsafe", "option", "none"], about("What `bulkops fix` can do about it.")]
+    repair: Annotated[
+        Literal["safe", "unsafe", "option", "none"], about("The kind of repair that `bulkops fix` offers.")
+    ]
     origin: NotRequired[Annotated[OriginDocument, about("The legacy row, if the file was mapped.")]]
     explains: NotRequired[Annotated[Count, about("Other findings that follow from this one; they are not listed.")]]
 
@@ -83,7 +85,7 @@ class ValidationDocument(TypedDict):
 class PreflightDocument(TypedDict):
     """How an import fits the account of its target, compared before anything is sent."""
 
-    target: Annotated[dict[str, str], about("What each id of the target names.")]
+    target: Annotated[dict[str, str], about("The name behind each id of the target.")]
     requests: Annotated[Count, about("Requests sent to read the account.")]
     not_checked: Annotated[list[str], about("Parts of the account that could not be read, with the reason.")]
     errors: Count
@@ -103,7 +105,7 @@ class RemainingFindings(TypedDict):
 
 @with_config(CLOSED)
 class FixDocument(TypedDict):
-    """What `fix` changed in the copy that it wrote."""
+    """The changes that `fix` made in its copy."""
 
     output: Annotated[str, about("The repaired copy.")]
     changes: Annotated[str, about("The file that lists every change, one JSON object a line.")]

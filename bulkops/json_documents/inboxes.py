@@ -26,7 +26,7 @@ class InboxBooks(TypedDict):
 
 @with_config(CLOSED)
 class InboxFileDocument(TypedDict):
-    """What happened to a file."""
+    """The result of a file."""
 
     inbox: str
     path: Annotated[str, about("The file in the inbox.")]
@@ -108,7 +108,7 @@ class LastPass(TypedDict):
 
 @with_config(CLOSED)
 class InboxStatusDocument(TypedDict):
-    """What waits in the inboxes, is stuck, or is overdue."""
+    """The files that wait in the inboxes, are stuck, or are overdue."""
 
     inbox: str | None
     files: list[InboxFileDocument]

@@ -18,7 +18,7 @@ ChunkState = Literal[
 
 @with_config(CLOSED)
 class TargetDocument(TypedDict):
-    """Where a job goes."""
+    """The destination of a job."""
 
     base_url: Annotated[str, about("The address of the deployment, or the name of the embedded sandbox.")]
     ids: Annotated[dict[str, int], about("The ids that name the destination: application, campaign, program …")]
@@ -36,10 +36,14 @@ class FileDocument(TypedDict):
 
 @with_config(CLOSED)
 class SourceDocument(FileDocument):
-    """The file that a job's own file is a part of: without the records that were sent before."""
+    """The file that a job's own file is a part of: without records that were sent before or that the target has."""
 
     sent_before: Annotated[Count, about("Records that were sent before.")]
     sent_by: Annotated[dict[str, int], about("These records by the job that sent them.")]
+    at_target: NotRequired[Annotated[Count, about("Records that the target has with equal values.")]]
+    different_at_target: NotRequired[
+        Annotated[Count, about("Records not sent because the target has them with other values.")]
+    ]
 
 
 @with_config(CLOSED)
@@ -162,10 +166,10 @@ class JobWithHistory(JobDocument):
 
 @with_config(CLOSED)
 class RunDocument(JobDocument):
-    """A job that was run, with what ended it early."""
+    """A job after a run, with the error that ended the run early."""
 
     rejected_file: NotRequired[Annotated[str, about("The rejected records; the reasons are beside it.")]]
-    error: NotRequired[Annotated[ErrorFacts, about("What ended the run, or its proof, early.")]]
+    error: NotRequired[Annotated[ErrorFacts, about("The error that ended the run, or its proof, early.")]]
     preflight: NotRequired[Annotated[PreflightDocument, about("If records were pending: how they fit the account.")]]
 
 
@@ -187,7 +191,7 @@ class ImportDocument(TypedDict):
     refusals: NotRequired[Annotated[list[ReasonDocument], about("Reasons of rejected records, most frequent first.")]]
     source: NotRequired[SourceDocument]
     rejected_file: NotRequired[Annotated[str, about("The rejected records; the reasons are beside it.")]]
-    error: NotRequired[Annotated[ErrorFacts, about("What ended the run, or its proof, early.")]]
+    error: NotRequired[Annotated[ErrorFacts, about("The error that ended the run, or its proof, early.")]]
     dry_run: NotRequired[Annotated[Literal[True], about("Nothing was sent, and the ledger has no job.")]]
     validation: NotRequired[Annotated[ValidationDocument, about("The errors for which the file was refused.")]]
     preflight: NotRequired[Annotated[PreflightDocument, about("How the file fits the account, if that was read.")]]

@@ -30,7 +30,7 @@ class ProblemDocument(TypedDict):
 
 @with_config(CLOSED)
 class LedgerCheckDocument(TypedDict):
-    """What `ledger check` found."""
+    """The result of `ledger check`."""
 
     ledger: Annotated[str, about("The address of the ledger, without its password.")]
     jobs: Count
@@ -39,7 +39,7 @@ class LedgerCheckDocument(TypedDict):
 
 @with_config(CLOSED)
 class PruneDocument(TypedDict):
-    """What `ledger prune` removed, or would remove."""
+    """The files that `ledger prune` removed, or would remove."""
 
     jobs: Annotated[Count, about("Settled jobs of that age.")]
     files: list[str]

@@ -14,7 +14,7 @@ class CandidateDocument(TypedDict):
 
     source: Annotated[str, about("The source column.")]
     sql: Annotated[str, about("The expression.")]
-    why: Annotated[str, about("What speaks for it, with counts.")]
+    why: Annotated[str, about("The reasons for it, with counts.")]
 
 
 @with_config(CLOSED)
@@ -50,15 +50,15 @@ class ProposedStepDocument(TypedDict):
     fields: list[FieldDocument]
     unused: Annotated[list[str], about("Source columns that the step does not use.")]
     undecided_sources: Annotated[list[str], about("Source columns that only undecided columns could use.")]
-    where: Annotated[str | None, about("The condition that leaves out rows, such as a last row with totals.")]
-    problem: Annotated[str | None, about("What ended the reading early.")]
+    where: Annotated[str | None, about("The condition that skips rows, such as a last row with totals.")]
+    problem: Annotated[str | None, about("The error that ended the reading early.")]
 
 
 @with_config(CLOSED)
 class ProposalDocument(TypedDict):
-    """What `init` recognised, and the text that it proposes."""
+    """The columns that `init` recognised, and the text that it proposes."""
 
-    kind: Annotated[Literal["recipe", "configuration"], about("What `text` is: a recipe, or a bulkops.toml.")]
+    kind: Annotated[Literal["recipe", "configuration"], about("The kind of `text`: a recipe, or a bulkops.toml.")]
     text: str
     output: Annotated[str | None, about("The file that was written.")]
     steps: list[ProposedStepDocument]

@@ -16,7 +16,7 @@ _Class = TypedDict("_Class", {"class": Annotated[str, about("missing, different 
 class DifferenceDocument(_Class):
     """One difference between a sent record and the row found."""
 
-    key: Annotated[str, about("What names the row.")]
+    key: Annotated[str, about("The key of the row.")]
     column: Annotated[str | None, about("The column that differs; null if the whole row is meant.")]
     sent: Annotated[str | None, about("The cell as it was sent.")]
     found: Annotated[str | None, about("The cell as it was found.")]
@@ -34,6 +34,16 @@ class BalanceDocument(TypedDict):
     after: str
     sent: Annotated[str, about("The sum of the file.")]
     agrees: Annotated[bool, about("Whether the total grew by the sum of the file.")]
+
+
+@with_config(CLOSED)
+class SumDocument(TypedDict):
+    """The amounts of one subledger, added up on both sides. Amounts are text, so that no digit is lost."""
+
+    subledger: Annotated[str, about("The subledger; empty for the main ledger.")]
+    sent: Annotated[str, about("The sum of the compared records.")]
+    found: Annotated[str, about("The sum of the rows under the import ids of these records.")]
+    agrees: Annotated[bool, about("Whether both sums are equal.")]
 
 
 @with_config(CLOSED)
@@ -93,5 +103,6 @@ class ReconciliationDocument(TypedDict):
     export: NotRequired[Annotated[str, about("The saved export that the file was compared with.")]]
     unchecked: NotRequired[Annotated[dict[str, str], about("Ids that the export does not confirm, with the reason.")]]
     doubt: NotRequired[Annotated[str, about("Why the differences prove nothing.")]]
+    sums: NotRequired[Annotated[list[SumDocument], about("Sums by subledger; only of points under known import ids.")]]
     balances: NotRequired[list[BalanceDocument]]
     proof: NotRequired[Annotated[ProofDocument, about("The circumstances of the comparison; only of a job.")]]

@@ -26,7 +26,7 @@ class MappedRows(TypedDict):
 
     source: Annotated[Count, about("Rows of the source.")]
     used: Annotated[Count, about("Rows that are in a record.")]
-    left_out: Annotated[Count, about("Rows that a condition, an inner join or an empty list left out.")]
+    left_out: Annotated[Count, about("Rows skipped by a condition, an inner join or an empty list.")]
 
 
 @with_config(CLOSED)
@@ -56,6 +56,7 @@ class MappingDocument(MappedFromDocument):
     file: Annotated[str, about("The mapped file.")]
     sha256: Annotated[str, about("SHA-256 of the mapped file.")]
     controls: list[ControlDocument]
+    sums: Annotated[dict[str, str], about("Amounts by subledger, as decimal text; empty without amounts.")]
 
 
 # The functional form: `import` cannot be a name in the body of a class.
@@ -91,7 +92,7 @@ class RecipeRunDocument(TypedDict):
     state: Literal["done", "stopped"]
     steps: list[StepResultDocument]
     dry_run: NotRequired[Annotated[Literal[True], about("Nothing was sent.")]]
-    error: NotRequired[Annotated[ErrorFacts, about("What ended the last step.")]]
+    error: NotRequired[Annotated[ErrorFacts, about("The error that ended the last step.")]]
 
 
 @with_config(CLOSED)

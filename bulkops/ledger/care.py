@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sqlite3
-import tempfile
 import zipfile
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.checksums import sha256_of
+from bulkops.disk import is_full, temporary_folder, temporary_full
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
@@ -54,9 +54,9 @@ def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
     """
     path = _database(url)
     os.fchmod(out.fileno(), FILE)
-    with tempfile.TemporaryDirectory(prefix="bulkops-backup-") as folder:
-        copy = Path(folder) / DATABASE
-        inboxes = _copy_inboxes(path, Path(folder))
+    with temporary_folder("bulkops-backup-") as folder:
+        copy = folder / DATABASE
+        inboxes = _copy_inboxes(path, folder)
         jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
         digest = sha256_of(copy)
         manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
@@ -95,6 +95,8 @@ def _copy_database(path: Path, copy: Path, what: str, count: str) -> int:
                 raise UsageError(f"The {what} {path} is damaged: {faults[0]}.", hint=hint)
             return int(target.execute(count).fetchone()[0])
     except sqlite3.Error as error:
+        if is_full(error):  # of the copy: reading needs no space
+            raise temporary_full() from None
         raise UsageError(f"The {what} {path} cannot be read: {error}.", hint=hint) from None
 
 
@@ -109,7 +111,7 @@ def _copy_inboxes(path: Path, folder: Path) -> list[tuple[Path, str]]:
 
 
 def _integrity(connection: sqlite3.Connection) -> list[str]:
-    """Return what SQLite finds wrong in a database."""
+    """Return the problems that SQLite finds in a database."""
     found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check")]
     return [] if found == ["ok"] else found
 
@@ -167,7 +169,7 @@ def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
 
 
 def _faults(path: Path) -> list[str]:
-    """Return what SQLite finds wrong in a database file."""
+    """Return the problems that SQLite finds in a database file."""
     with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
         return _integrity(connection)
 

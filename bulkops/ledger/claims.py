@@ -10,7 +10,7 @@ request left cannot belong to that request's import: the server used it again, a
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, insert, select
+from sqlalchemy import Connection, and_, bindparam, func, insert, select
 
 from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry, import_place
@@ -20,6 +20,15 @@ from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
 
 CLAIMING = frozenset({ChunkState.IN_DOUBT, ChunkState.ACCEPTED, ChunkState.RESENT})
 COUNTED_MODE = "append"
+# Built once: building a statement takes longer than executing it.
+PLACE_OF = select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == bindparam("of_job"))
+ADD_CLAIM = insert(IMPORTS)
+LATEST_CLAIM = (
+    select(IMPORTS)
+    .where(IMPORTS.c.place == bindparam("at_place"), IMPORTS.c.import_id == bindparam("of_import"))
+    .order_by(IMPORTS.c.turn.desc())
+    .limit(1)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +58,7 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
     """
     if chunk.import_id is None or chunk.state not in CLAIMING:
         return
-    contract, mode, target = connection.execute(
-        select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == job)
-    ).one()
+    contract, mode, target = connection.execute(PLACE_OF, {"of_job": job}).one()
     place = import_place(contract, target)
     wait_for_place(connection, place)
     lineage = _lineage(connection, job, chunk)
@@ -62,23 +69,21 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
         given_again = answered and before.answered
         if not given_again and before.event > _departure(connection, job, chunk, lineage, answered=answered):
             raise ImportTaken(before)
-    connection.execute(
-        insert(IMPORTS).values(
-            place=place,
-            import_id=chunk.import_id,
-            turn=0 if before is None else before.turn + 1,
-            job=job,
-            root=lineage[-1],
-            answered=answered,
-            event=event,
-        )
-    )
+    claim = {
+        "place": place,
+        "import_id": chunk.import_id,
+        "turn": 0 if before is None else before.turn + 1,
+        "job": job,
+        "root": lineage[-1],
+        "answered": answered,
+        "event": event,
+    }
+    connection.execute(ADD_CLAIM, claim)
 
 
 def latest_claim(connection: Connection, place: str, import_id: int) -> Claim | None:
     """Return the latest claim of an import id at a place; None if it is not claimed."""
-    which = and_(IMPORTS.c.place == place, IMPORTS.c.import_id == import_id)
-    row = connection.execute(select(IMPORTS).where(which).order_by(IMPORTS.c.turn.desc()).limit(1)).mappings().first()
+    row = connection.execute(LATEST_CLAIM, {"at_place": place, "of_import": import_id}).mappings().first()
     if row is None:
         return None
     return Claim(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bulkops.disk import not_written
 from bulkops.errors import LedgerUnusable
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.reader import LedgerReader
@@ -32,14 +33,13 @@ def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
         private_folder(path.parent)
         with open(path, "wb", opener=private) as file:
             file.write(MARK + scheme())
-            digests.astype("<u8", copy=False).tofile(file)
+            file.write(np.ascontiguousarray(digests, "<u8").data)
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         path.unlink(missing_ok=True)
-        raise LedgerUnusable(
-            f"{path} cannot be written: {error.strerror}. Nothing was sent.",
-            hint="Free disk space and import again, or give --no-digests.",
+        raise not_written(
+            path, error, instead="give --no-digests", then="Nothing was sent.", kind=LedgerUnusable
         ) from None
     return path
 

@@ -1,7 +1,7 @@
 """Build the document of a job: the one source for the console, JSON, reports and exit codes."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
@@ -55,13 +55,13 @@ def exit_code(state: JobState, error: BulkopsError | None = None) -> int:
 def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "BooksDocument":
     """Return the number of records in each state; the sum equals the input.
 
-    Records that were left out of the job's file because they were sent before count as skipped.
+    Records of the given file that were left out of the job's file count as skipped.
     """
 
     def total(*states: ChunkState) -> int:
         return sum(chunk.records for chunk in chunks if chunk.state in states)
 
-    before = int(job.source["sent_before"]) if job.source else 0
+    before = int(job.source["records"]) - job.records if job.source else 0
     skipped_by_server = sum(chunk.skipped for chunk in chunks)
     return {
         "input": job.records + before,
@@ -71,6 +71,15 @@ def record_figures(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "BooksDocumen
         "in_doubt": total(*DOUBTFUL),
         "pending": total(ChunkState.PENDING),
     }
+
+
+def left_out_text(source: Mapping[str, Any]) -> str:
+    """Return how many records of the given file were not sent, by reason."""
+    at_target, different = source.get("at_target", 0), source.get("different_at_target", 0)
+    parts = [f"{source['sent_before']:,} sent before"] if source["sent_before"] or "at_target" not in source else []
+    parts += [f"{at_target:,} at the target already"] if "at_target" in source else []
+    parts += [f"{different:,} at the target with other values"] if different else []
+    return ", ".join(parts)
 
 
 def sums_document(job: JobEntry, sums: Mapping[ChunkState, ChunkSum]) -> "JobFigures":

@@ -10,7 +10,8 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
-from bulkops.errors import InUse, UsageError
+from bulkops.disk import ANOTHER_STATE, not_written
+from bulkops.errors import BulkopsError, InUse
 from bulkops.private import FILE, private_folder, write_private
 
 
@@ -29,15 +30,22 @@ def exclusive(folder: Path, name: str, *, what: str, clock: Clock, patience: flo
     except Timeout:
         raise InUse(f"{what} is in use by {_owner(owner)}.", hint="Wait until that process has ended.") from None
     except OSError as error:
-        raise UsageError(f"{path.parent} cannot be written: {error.strerror}. Nothing was sent.") from None
+        raise _unwritable(path, error) from None
     try:
         me = {"pid": os.getpid(), "host": socket.gethostname(), "since": clock.now().isoformat()}
-        write_private(owner, json.dumps(me))
+        try:
+            write_private(owner, json.dumps(me))
+        except OSError as error:
+            raise _unwritable(owner, error) from None
         yield
     finally:
         with suppress(OSError):
             owner.unlink()
         lock.release()
+
+
+def _unwritable(path: Path, error: OSError) -> BulkopsError:
+    return not_written(path, error, instead=ANOTHER_STATE, then="Nothing was sent.")
 
 
 def lock_path(folder: Path, name: str) -> Path:

@@ -21,6 +21,8 @@ MOST = 100
 """Maximum number of servers that are kept per user: the latest ones."""
 MAX_BYTES = 200_000
 """Maximum number of bytes that are read from another user's file."""
+_RECORDED: dict[tuple[str, str], tuple[str, str]] = {}
+"""The ledger and the day that this process recorded last, by folder and server."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +52,14 @@ def neighbours(server: str | None, ledger: str) -> list[Neighbour]:
 
 
 def record_server_use(server: str, ledger: str, *, now: datetime) -> None:
-    """Record that this user's ledger begins a job for a server."""
+    """Record that this user's ledger begins a job for a server; once a day is enough."""
     if not hasattr(os, "getuid"):
         return
     folder = Path(gettempdir()) / FOLDER
+    place, entry = (f"{folder}", server), (ledger, f"{now:%Y-%m-%d}")
     with suppress(OSError):
+        if _RECORDED.get(place) == entry and (folder / f"{os.getuid()}.json").exists():
+            return
         if not folder.is_dir():
             folder.mkdir()
             folder.chmod(0o1777)  # every user writes only one file of its own
@@ -68,6 +73,7 @@ def record_server_use(server: str, ledger: str, *, now: datetime) -> None:
             os.fchmod(handle, 0o644)
             json.dump(kept, file)
         part.replace(path)
+        _RECORDED[place] = entry
 
 
 def _others(key: str | None) -> Iterator[Neighbour]:

@@ -147,7 +147,7 @@ class DatabaseLock:
                 connection.close()
 
 
-def first_line(error: SQLAlchemyError) -> str:
+def first_line(error: Exception) -> str:
     """Return the database's message of an error, without the statement."""
     return str(getattr(error, "orig", None) or error).splitlines()[0]
 

@@ -13,18 +13,26 @@ from bulkops.ledger.rows import TableRow, chunk_entry, event_entry, job_entry, k
 from bulkops.ledger.states import OPEN, ChunkState
 
 JOBS = "SELECT * FROM jobs ORDER BY created, id"
+LATEST_JOB = "SELECT id FROM jobs ORDER BY created DESC, id DESC LIMIT 1"
 JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
 JOB_IDS_AT = "SELECT id FROM jobs WHERE target_key = :target_key ORDER BY created, id"
+JOB_IDS_SINCE = (
+    "SELECT e.job AS id FROM events e JOIN jobs j ON j.id = e.job "
+    "WHERE e.id > :event AND e.kind = :kind AND j.target_key = :target_key ORDER BY e.id"
+)
 JOBS_WITH_SETTINGS = (
     "SELECT * FROM jobs WHERE settings LIKE :one OR settings LIKE :other ORDER BY created DESC, id DESC"
 )
+SETTINGS_SINCE = (
+    "SELECT j.id FROM events e JOIN jobs j ON j.id = e.job "
+    "WHERE e.id > :event AND (j.settings LIKE :one OR j.settings LIKE :other) LIMIT 1"
+)
+JOBS_SINCE = "SELECT DISTINCT job FROM events WHERE id > :event"
 _OPEN_STATES = ", ".join(f"'{state.value}'" for state in sorted(OPEN))
 # S608: the states are words of bulkops.
-OPEN_JOBS = (
-    "SELECT * FROM jobs WHERE contract = :contract AND id IN (SELECT job FROM chunks WHERE state IN "  # noqa: S608
-    f"({_OPEN_STATES})) ORDER BY created, id"
-)
+OPEN_JOB_IDS = f"SELECT DISTINCT job FROM chunks WHERE state IN ({_OPEN_STATES})"  # noqa: S608
+IS_OPEN = f"SELECT 1 FROM chunks WHERE job = :job AND state IN ({_OPEN_STATES}) LIMIT 1"  # noqa: S608
 CHUNKS = "SELECT * FROM chunks WHERE job = :job ORDER BY number"
 LARGEST_ACCEPTED = "SELECT MAX(bytes) AS bytes FROM chunks WHERE job = :job AND state = 'accepted'"
 PLAIN_CHUNKS = (
@@ -92,11 +100,19 @@ class LedgerReader(ABC):
         """Return all jobs, the oldest first."""
         return [job_entry(row) for row in self.rows(JOBS)]
 
+    def latest_job(self) -> str | None:
+        """Return the id of the latest job; None without jobs."""
+        return next((row["id"] for row in self.rows(LATEST_JOB)), None)
+
     def job(self, job: str) -> JobEntry:
         """Return a job; UsageError if no job has this name."""
         for row in self.rows(JOB, job=job):
             return job_entry(row)
         raise UsageError(f"The ledger has no job {job[:100]!r}.", hint="`bulkops jobs list` lists all jobs.")
+
+    def has_job(self, job: str) -> bool:
+        """Return whether the ledger contains a job of this name."""
+        return bool(self.rows(JOB, job=job))
 
     def jobs_with_file(self, sha256: str, target_key: str) -> list[JobEntry]:
         """Return the jobs with the same bytes and the same target, the oldest first."""
@@ -110,14 +126,32 @@ class LedgerReader(ABC):
         """Return the ids of the jobs with the same contract and target, the oldest first."""
         return [row["id"] for row in self.rows(JOB_IDS_AT, target_key=target_key)]
 
+    def last_event(self) -> int | None:
+        """Return the id of the last event; None if a later transaction may write an event with a lower id."""
+        return None
+
+    def job_ids_since(self, target_key: str, event: int) -> list[str]:
+        """Return the ids of the jobs with the same contract and target that began after an event."""
+        values = {"target_key": target_key, "event": event, "kind": EventKind.CREATED.value}
+        return [row["id"] for row in self.rows(JOB_IDS_SINCE, **values)]
+
     def open_jobs(self, contract: str) -> list[JobEntry]:
         """Return the jobs of a contract with a chunk that is not in a final state, the oldest first."""
-        return [job_entry(row) for row in self.rows(OPEN_JOBS, contract=contract)]
+        found = [job for job in map(self.job, self.open_job_ids()) if job.contract == contract]
+        return sorted(found, key=lambda job: (job.created, job.id))
+
+    def open_job_ids(self) -> frozenset[str]:
+        """Return the ids of the jobs with a chunk that is not in a final state."""
+        return frozenset(row["job"] for row in self.rows(OPEN_JOB_IDS))
 
     def jobs_with_settings(self, one: str, other: str) -> Iterator[JobEntry]:
         """Yield the jobs with at least one of two settings, the latest first."""
-        found = self.rows(JOBS_WITH_SETTINGS, one=f'%"{one}": %', other=f'%"{other}": %')
+        found = self.rows(JOBS_WITH_SETTINGS, **_with_settings(one, other))
         return (job for job in map(job_entry, found) if one in job.settings or other in job.settings)
+
+    def has_settings_since(self, event: int, one: str, other: str) -> bool:
+        """Return whether a job with an event after the given one has at least one of two settings."""
+        return bool(self.rows(SETTINGS_SINCE, event=event, **_with_settings(one, other)))
 
     def chunks(self, job: str) -> list[ChunkEntry]:
         """Return the chunks of a job by number."""
@@ -184,6 +218,11 @@ class LedgerReader(ABC):
         given = {name: value for name, value in (("chunk", chunk), ("kind", kind)) if value is not None}
         which = "".join(f"AND {name} = :{name} " for name in given)
         return [event_entry(row) for row in self.rows(f"{EVENTS}{which}ORDER BY id", job=job, **given)]
+
+
+def _with_settings(one: str, other: str) -> dict[str, str]:
+    """Return the patterns of the text of settings that contain one of two names."""
+    return {"one": f'%"{one}": %', "other": f'%"{other}": %'}
 
 
 def _place(job: JobEntry) -> dict[str, str]:

@@ -36,7 +36,7 @@ class LookupTable:
 class Engine:
     """A DuckDB connection for one step. Expressions can reach no file, no network, no setting and no variable.
 
-    It may read and write in `folder`, which also takes what exceeds the memory, and in the folder `readable`.
+    It may read and write in `folder`, which also takes the data that exceeds the memory, and in the folder `readable`.
     """
 
     def __init__(self, folder: Path, *, threads: int = 2, readable: Path | None = None) -> None:

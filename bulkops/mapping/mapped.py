@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from bulkops.checksums import sha256_of
 from bulkops.errors import DataError, UsageError
-from bulkops.mapping.controls import Control, check_controls
+from bulkops.mapping.controls import Control, check_controls, sums_of
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
 from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
@@ -40,11 +41,11 @@ Progress = Callable[[int], object]
 
 @dataclass(frozen=True, kw_only=True)
 class MappedFile:
-    """A mapped file and the books of its rows.
+    """A mapped file and the counts of its rows.
 
-    Each source row is in a record, or left out by a condition, a join or an empty list. `rows_used` are the rows in
+    Each source row is in a record, or skipped by a condition, a join or an empty list. `rows_used` are the rows in
     records; a list or a join may turn one row into several records, and a group several rows into one. `key` identifies
-    the mapping and the content of its sources.
+    the mapping and the content of its sources. `sums` are the amounts by subledger, if the records have amounts.
     """
 
     path: Path
@@ -56,6 +57,7 @@ class MappedFile:
     parts: tuple[SourcePart, ...]
     digests: Mapping[str, str]
     controls: tuple[Control, ...] = ()
+    sums: Mapping[str, Decimal] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     reused: bool = False
 
@@ -88,6 +90,7 @@ class MappedFile:
                 }
                 for each in self.controls
             ],
+            "sums": {name: f"{total.normalize():f}" for name, total in self.sums.items()},
         }
 
 
@@ -150,7 +153,7 @@ def specs_of(step: Step) -> dict[str, SourceSpec]:
 
 
 def mapping_key(step: Step, digests: Mapping[str, str]) -> str:
-    """Return what identifies the bytes of a mapped file: the mapping and the content of the sources."""
+    """Return the digest that identifies the bytes of a mapped file: of the mapping and the content of the sources."""
     parts = {"contract", "columns", "constants", "where", "lookups", "joins", "unnest", "group", "source"}
     facts = [FORM, json.loads(step.model_dump_json(include=parts)), dict(digests)]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
@@ -268,9 +271,10 @@ class _MappingResult:
 
 
 def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
-    """Return a mapped file with its control totals."""
-    controls = check_controls(step, engine, written or found.path, source_rows=found.source_rows, records=found.records)
-    return replace(found, controls=controls)
+    """Return a mapped file with its control totals and sums."""
+    file = written or found.path
+    controls = check_controls(step, engine, file, source_rows=found.source_rows, records=found.records)
+    return replace(found, controls=controls, sums=sums_of(step, engine, file))
 
 
 def _store(result: _MappingResult, found: MappedFile, permit: Permit) -> None:

@@ -1,7 +1,7 @@
 """Run one import from file to reconciliation: validate, plan, check the guards, upload, reconcile."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -14,12 +14,14 @@ from bulkops.clock import Clock
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.at_target import records_at_target, refuse_incomparable
 from bulkops.pipeline.observer import Observer, Silent
-from bulkops.pipeline.repeats import refuse_pointless, without_repeats
+from bulkops.pipeline.repeats import SendingPlan, refuse_pointless, without_repeats
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
-from bulkops.upload.body import settled_stamp
+from bulkops.transport.client import ApiClient
+from bulkops.upload.body import FileStamp, settled_stamp
 from bulkops.upload.guards import refuse_unaccepted_warnings
 from bulkops.upload.input_file import change_of
 from bulkops.upload.options import MAX_REMOVALS, RunOptions
@@ -48,8 +50,8 @@ class ImportRequest:
 
     Without `digests`, the records of the file are neither compared with those of earlier jobs nor stored. With
     `dry_run`, every step before the first upload is done: the account is read, and nothing is written or sent.
-    `account` reads the account; several imports can share it. `others_resume`: the caller resumes unfinished jobs to
-    the same target, so their pending records count as sent.
+    `account` reads the account, and `client` sends the requests; several imports to a server can share both.
+    `others_resume`: the caller resumes unfinished jobs to the same target, so their pending records count as sent.
     """
 
     contract: Contract
@@ -64,6 +66,7 @@ class ImportRequest:
     reconcile: bool = False
     digests: bool = True
     account: AccountReader | None = None
+    client: ApiClient | None = None
     others_resume: bool = False
 
 
@@ -98,6 +101,8 @@ def import_file(
     contract = request.contract
     limits = chunk_limits(contract, max_rows=request.max_rows, max_bytes=request.max_bytes)
     refuse_pointless(contract, request.guards, digests=request.digests)
+    if request.guards.only_changed:
+        refuse_incomparable(contract)
     refuse_odd_file(request.file)
     report, digests = _validated(request, clock)
     observer.validated(report)
@@ -110,26 +115,56 @@ def import_file(
     with place.target() as target, place.ledger() as ledger:
         limits, plan = _within_known_size(request, limits, plan, target, ledger, observer)
         _refuse_other_bytes(report.files[0], plan)
-        new = NewJob(
-            job=_new_job(request, plan, target, clock=clock),
-            contract=contract,
-            plan=plan,
-            guards=request.guards,
-            dry_run=request.dry_run,
-            prove=request.reconcile,
-            validation=report,
-            stamp=stamp,
-            check=True,
-            account=request.account,
-        )
-        unfinished = name_unfinished(new, ledger, notify=observer.note)
-        running = [each.job.id for each in unfinished if each.running or request.others_resume]
-        repeats = without_repeats(new, digests, ledger, running=running, limits=limits, notify=observer.note)
-        with repeats as sending:
+        job = _new_job(request, plan, target, clock=clock)
+        new = _parameters(request, job, plan, report, stamp)
+        with _sending(request, new, digests, target, ledger, limits=limits, clock=clock, observer=observer) as sending:
             if sending.new is None:
                 return Outcome(document=sending.document, exit_code=0, validation=report, idle=True)
             outcome = begin_and_run(sending.new, target, ledger, clock=clock, stop=stop, observer=observer)
             return replace(outcome, document={**outcome.document, **sending.document})
+
+
+def _parameters(
+    request: ImportRequest, job: JobEntry, plan: FilePlan, report: ValidationReport, stamp: FileStamp | None
+) -> NewJob:
+    """Return the parameters of the job that sends the whole file."""
+    return NewJob(
+        job=job,
+        contract=request.contract,
+        plan=plan,
+        guards=request.guards,
+        dry_run=request.dry_run,
+        prove=request.reconcile,
+        validation=report,
+        stamp=stamp,
+        check=True,
+        account=request.account,
+        client=request.client,
+    )
+
+
+@contextmanager
+def _sending(
+    request: ImportRequest,
+    new: NewJob,
+    digests: Digests | None,
+    target: Target,
+    ledger: Ledger,
+    *,
+    limits: ChunkLimits,
+    clock: Clock,
+    observer: Observer,
+) -> Iterator[SendingPlan]:
+    """Yield the job for the records to send, compared with unfinished and earlier jobs and, if asked, the target."""
+    unfinished = name_unfinished(new, ledger, notify=observer.note)
+    running = [each.job.id for each in unfinished if each.running or request.others_resume]
+    at_target = None
+    if request.guards.only_changed:
+        at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note)
+    with without_repeats(
+        new, digests, ledger, running=running, at_target=at_target, limits=limits, notify=observer.note
+    ) as sending:
+        yield sending
 
 
 def _within_known_size(

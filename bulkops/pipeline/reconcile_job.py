@@ -19,6 +19,7 @@ from bulkops.reconciling.run import reconcile
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.settings import Target
 from bulkops.upload.input_file import JobFile
+from bulkops.upload.options import SETTLE_SECONDS
 from bulkops.upload.start import contract_of, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
@@ -44,7 +45,7 @@ class ReconcileRequest:
     repair: Path | None = None
     without_import_ids: bool = False
     balances: tuple[Path, Path] | None = None
-    settle: float = 60.0
+    settle: float = SETTLE_SECONDS
     permit: Permit = OWN_ONLY
     tables: Tables = ()
 

@@ -1,10 +1,10 @@
 """Handle files that repeat records of earlier files: refuse them, or send only their new records."""
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,11 +12,13 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
+from bulkops.disk import ANOTHER_STATE, not_written, temporary_folder
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.at_target import RecordsAtTarget
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
@@ -24,7 +26,7 @@ from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import folder_remover, refuse_same_file
 from bulkops.upload.job_files import new_records_path
-from bulkops.upload.sent_before import Mask, SentBefore, jobs_to_compare, sent_before
+from bulkops.upload.sent_before import KnownJobs, Mask, SentBefore, jobs_to_compare, known_jobs, sent_before
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
@@ -70,7 +72,7 @@ def refuse_pointless(contract: Contract, guards: Guards, *, digests: bool) -> No
     if guards.only_new and contract.mode.resend_is_safe:
         raise UsageError(f"{NO_DIGESTS}; {contract.name} overwrites existing rows, so all records are sent.")
     if guards.only_new and not digests:
-        raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Leave one of them out.")
+        raise UsageError(f"{NO_DIGESTS}, which --no-digests turns off.", hint="Give only one of them.")
 
 
 @contextmanager
@@ -80,34 +82,41 @@ def without_repeats(
     ledger: Ledger,
     *,
     running: Collection[str],
+    at_target: RecordsAtTarget | None = None,
     limits: ChunkLimits,
     notify: Notify,
 ) -> Iterator[SendingPlan]:
-    """Yield what to send of a file, given the digests of its records; None if it has no digests.
+    """Yield the job to send for a file, given the digests of its records; None if it has no digests.
 
     GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
-    `only_new`, the new records become the file of the job. That file is removed again unless the ledger contains the
-    job in the end.
+    `only_new`, or if it is known which records are `at_target`, the records to send become the file of the job. That
+    file is removed again unless the ledger contains the job in the end.
     """
     job, guards, path = new.job, new.guards, new.plan.path
     if digests is None or len(digests) != new.plan.records:
         if guards.only_new:
             raise DataError(f"The records of {path} cannot be compared. Nothing was sent.", hint="Validate the file.")
-        yield SendingPlan(new=new)
+        if at_target is None:
+            yield SendingPlan(new=new)
+            return
+        chosen = LeftOut(at_target=at_target)
+        with part_of(new, chosen, ledger, limits=limits, notify=notify) as sending:
+            yield sending
         return
-    known = [each for each in ledger.job_ids_at(job.target_key) if each != job.id]
-    earlier = jobs_to_compare(ledger, job.target_key, known, digests)
+    known = known_jobs(ledger, job.target_key)
+    earlier = jobs_to_compare(ledger, job.target_key, known.ids, digests)
     found = sent_before(ledger, earlier.jobs, digests, running=running)
-    keep = _Keep(ledger=ledger, contract=new.contract, known=frozenset(known), guards=guards)
+    keep = _Keep(ledger=ledger, contract=new.contract, known=known, guards=guards)
     if guards.only_new:
         _refuse_unknown(ledger, new, earlier.unknown, notify)
-    else:
+    elif at_target is None:
         refuse_same_file(ledger, job, again=guards.again)
-    if found is None:
+    chosen = LeftOut(sent=None if guards.again else found, at_target=at_target)
+    if at_target is not None or (found is not None and guards.only_new):
+        with part_of(new, chosen, ledger, limits=limits, notify=notify) as sending:
+            yield _keeping(sending, keep, digests[~chosen.mask])
+    elif found is None:
         yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
-    elif guards.only_new:
-        with _only_new(new, digests, found, keep, limits=limits, notify=notify) as sending:
-            yield sending
     else:
         if not guards.again and not _skips_duplicates(new) and is_repetition(new.contract, found):
             refuse_repetition(path, found)
@@ -121,7 +130,7 @@ class _Keep:
 
     ledger: Ledger
     contract: Contract
-    known: frozenset[str]
+    known: KnownJobs
     guards: Guards
 
     def __call__(self, job: JobEntry, digests: Digests) -> Path:
@@ -146,25 +155,73 @@ def _skips_duplicates(new: NewJob) -> bool:
     return option is not None and new.job.options.get(option) == "true"
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """The records of a file that are not sent: those that earlier jobs sent, and those that the target has."""
+
+    sent: SentBefore | None = None
+    at_target: RecordsAtTarget | None = None
+
+    @cached_property
+    def mask(self) -> Mask:
+        """The records to leave out."""
+        masks = [self.sent.mask] if self.sent else []
+        masks += [self.at_target.left_out] if self.at_target else []
+        return np.asarray(np.any(masks, axis=0))
+
+    def summary(self, plan: FilePlan, contract: Contract) -> Iterator[str]:
+        """Yield the counts as sentences."""
+        if self.at_target is not None:
+            yield f"{plan.path.name}: {self.at_target.summary(contract)}"
+        if self.sent is not None:
+            yield f"{plan.path.name}: {counts_of(self.sent)}."
+
+    def source(self, plan: FilePlan) -> "SourceDocument":
+        """Return the description of the given file that a job with a part of its records stores."""
+        found, by_jobs = self.sent, self.sent.jobs if self.sent else ()
+        document: SourceDocument = {
+            "path": str(plan.path.absolute()),
+            "sha256": plan.sha256,
+            "bytes": plan.bytes,
+            "records": plan.records,
+            "sent_before": found.records if found else 0,
+            "sent_by": {each.job.id: each.records for each in by_jobs},
+        }
+        if self.at_target is not None:
+            document["at_target"] = int(self.at_target.same.sum())
+            document["different_at_target"] = int((self.at_target.left_out & self.at_target.different).sum())
+        return document
+
+
+def _keeping(sending: SendingPlan, keep: _Keep, digests: Digests) -> SendingPlan:
+    """Return a plan whose job stores the digests of its records."""
+    new = sending.new
+    return sending if new is None else replace(sending, new=replace(new, keep=lambda: keep(new.job, digests)))
+
+
 @contextmanager
-def _only_new(
-    new: NewJob, digests: Digests, found: SentBefore, keep: _Keep, *, limits: ChunkLimits, notify: Notify
+def part_of(
+    new: NewJob, left_out: LeftOut, ledger: Ledger, *, limits: ChunkLimits, notify: Notify
 ) -> Iterator[SendingPlan]:
-    """Yield the job for the new records of a file."""
-    job, plan, ledger = new.job, new.plan, keep.ledger
-    source = source_of(plan.path, plan, found)
-    notify(f"{plan.path.name}: {counts_of(found)}.")
-    if found.records == plan.records:
+    """Yield the job for the records of a file that are not left out; they become the file of the job.
+
+    That file is removed again unless the ledger contains the job in the end.
+    """
+    for text in left_out.summary(new.plan, new.contract):
+        notify(text)
+    source = left_out.source(new.plan)
+    job, plan = new.job, new.plan
+    if left_out.mask.all():
         yield SendingPlan(new=None, document=nothing_new(job, source))
         return
     path = new_records_path(ledger, job.id, plan.path.name)
     with ExitStack() as stack:
         written = path
         if new.dry_run:
-            written = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bulkops-"))) / path.name
+            written = stack.enter_context(temporary_folder()) / path.name
         else:
             stack.callback(_clear_unless_known, ledger, job.id)
-        write_new_records(plan, found.mask, written)
+        write_new_records(plan, left_out.mask, written)
         stamp = settled_stamp(written)
         part = plan_file(written, limits, names=plan.names)
         entry = replace(
@@ -176,17 +233,16 @@ def _only_new(
             header_end=part.header_end,
             settings={**job.settings, SOURCE: source},
         )
-        notify(f"The new records {'would be' if new.dry_run else 'are'} in {path}.")
-        left = digests[~found.mask]
-        sending = replace(new, job=entry, plan=part, stamp=stamp, keep=lambda: keep(entry, left))
+        notify(f"The records to send {'would be' if new.dry_run else 'are'} in {path}.")
         file = {"path": str(path), "sha256": part.sha256, "bytes": part.bytes, "records": part.records}
+        sending = replace(new, job=entry, plan=part, stamp=stamp)
         yield SendingPlan(new=sending, document={"file": file} if new.dry_run else {})
 
 
 def _clear_unless_known(ledger: Ledger, job: str) -> None:
     """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
     with suppress(BulkopsError):
-        if all(each.id != job for each in ledger.jobs()):
+        if not ledger.has_job(job):
             folder_remover(ledger.job_folder(job))()
 
 
@@ -218,35 +274,26 @@ def counts_of(found: SentBefore) -> str:
 
 def refuse_repetition(path: Path, found: SentBefore) -> None:
     """Raise GuardRefused with the counts."""
-    raise GuardRefused(
-        f"{path}: {counts_of(found)}. Nothing was sent.",
-        hint="Give --only-new to send the new records only, or --again to send all of them.",
-    )
+    hint = "Give --again to send all of them once more."
+    if found.records < len(found.mask):
+        hint = (
+            "Give --only-new to send the new records only, or --again to send all of them. "
+            "A corrected record counts as new; the record sent before stays."
+        )
+    raise GuardRefused(f"{path}: {counts_of(found)}. Nothing was sent.", hint=hint)
 
 
 def refuse_meanwhile(
-    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: Collection[str], only_new: bool
+    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: KnownJobs, only_new: bool
 ) -> None:
     """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read."""
-    new = [ledger.job(each) for each in ledger.job_ids_at(job.target_key) if each not in known and each != job.id]
+    new = [ledger.job(each) for each in known.newer(ledger, job.target_key) if each != job.id]
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
     if found is not None and (only_new or is_repetition(contract, found)):
         raise InUse(
             f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",
         )
-
-
-def source_of(path: Path, plan: FilePlan, found: SentBefore) -> "SourceDocument":
-    """Return the description of the given file that a job with only its new records stores."""
-    return {
-        "path": str(path.absolute()),
-        "sha256": plan.sha256,
-        "bytes": plan.bytes,
-        "records": plan.records,
-        "sent_before": found.records,
-        "sent_by": {each.job.id: each.records for each in found.jobs},
-    }
 
 
 def nothing_new(job: JobEntry, source: "SourceDocument") -> "ImportDocument":
@@ -290,7 +337,7 @@ def write_new_records(plan: FilePlan, sent: Mask, out: Path) -> None:
     except InputUnreadable:
         raise
     except OSError as error:
-        raise LedgerUnusable(f"{out} cannot be written: {error.strerror}. Nothing was sent.") from None
+        raise not_written(out, error, instead=ANOTHER_STATE, then="Nothing was sent.", kind=LedgerUnusable) from None
     if digest != plan.sha256:
         raise DataError(
             f"{plan.path} has changed since it was validated. Nothing was sent.",

@@ -29,6 +29,7 @@ from bulkops.pipeline.running import (
     run_and_prove,
     with_preflight,
 )
+from bulkops.transport.client import ApiClient
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
@@ -53,12 +54,14 @@ def resume_job(
     changes: Mapping[str, Any] | None = None,
     file: Path | None = None,
     account: AccountReader | None = None,
+    client: ApiClient | None = None,
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
     """Resume a job; `changes` are run settings to change, `file` is the new path of its file.
 
-    If records are pending, the account is read first, through `account` if it was read before. If the target or the
+    If records are pending, the account is read first, through `account` if it was read before. `client` is an open
+    client that several jobs share. If the target or the
     file does not fit the account, nothing is sent.
 
     A job without anything left to do is returned unchanged, without its file or its target. GuardRefused for another
@@ -78,7 +81,8 @@ def resume_job(
             moved = with_file(job, file)
             job = ledger.change_job(job, FileNamed(), file_path=moved.file_path, settings=moved.settings)
         job = prepare_resume(job, ledger, changes=changes or {})
-        context = stack.enter_context(open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note))
+        running = open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note, client=client)
+        context = stack.enter_context(running)
         show_waits(observer, context.client.notifier)
         preflight, error = _checked(context, chunks, observer, account)
         if error is not None:

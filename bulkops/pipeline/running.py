@@ -35,6 +35,7 @@ from bulkops.reconciling.result import Verdict
 from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.remote.paths import release_file
 from bulkops.settings import Target
+from bulkops.transport.client import ApiClient
 from bulkops.transport.notices import discard_notice
 from bulkops.transport.responses import MOVED
 from bulkops.upload.body import FileStamp
@@ -101,7 +102,8 @@ class NewJob:
     """A job that the ledger does not contain yet, and the parameters of its first run.
 
     `stamp` is the stamp of its file from right before the plan was made. `keep` is called right before the job is
-    written to the ledger. With `check`, the account is read first, through `account` if it was read before.
+    written to the ledger. With `check`, the account is read first, through `account` if it was read before. `client` is
+    an open client that several jobs share.
     """
 
     job: JobEntry
@@ -116,6 +118,7 @@ class NewJob:
     keep: Callable[[], Path] | None = None
     check: bool = False
     account: AccountReader | None = None
+    client: ApiClient | None = None
 
 
 def begin_and_run(
@@ -130,7 +133,9 @@ def begin_and_run(
     job, contract, plan = new.job, new.contract, new.plan
     with ExitStack() as stack:
         stack.enter_context(lock_job(job, ledger))
-        running = open_context(job, target, ledger, clock=clock, stop=stop, notify=observer.note, stamp=new.stamp)
+        running = open_context(
+            job, target, ledger, clock=clock, stop=stop, notify=observer.note, stamp=new.stamp, client=new.client
+        )
         context = stack.enter_context(running)
         show_waits(observer, context.client.notifier)
         context.client.reach()
@@ -161,11 +166,16 @@ def begin_and_run(
             observer.ran()
             return with_preflight(replace(_outcome(context, error), validation=new.validation), preflight)
         if new.dry_run:
-            document = {**job_document(job, new_chunks(plan)), "job": None, "dry_run": True}
-            return with_preflight(Outcome(document=document, exit_code=0, validation=new.validation), preflight)
+            return with_preflight(_not_sent(new), preflight)
         record_server_use(target.server, ledger.address, now=clock.now())
         outcome = run_and_prove(context, stop=stop, observer=observer, prove=new.prove, begun=timed.fresh)
         return with_preflight(replace(outcome, validation=new.validation), preflight)
+
+
+def _not_sent(new: NewJob) -> Outcome:
+    """Return the outcome of a dry run."""
+    document = {**job_document(new.job, new_chunks(new.plan)), "job": None, "dry_run": True}
+    return Outcome(document=document, exit_code=0, validation=new.validation)
 
 
 def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:

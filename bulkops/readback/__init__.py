@@ -1,1 +1,4 @@
-"""Fetch the rows that a deployment shows, parse them leniently and compare them with the sent records."""
+"""Fetch the rows that a deployment shows, parse them leniently and compare them with the sent records.
+
+`fetch.completeness` decides whether a response is complete.
+"""

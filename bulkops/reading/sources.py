@@ -6,7 +6,6 @@ import os
 import re
 import stat
 import sys
-import tempfile
 import weakref
 import zipfile
 import zlib
@@ -21,6 +20,7 @@ from typing import IO, BinaryIO, cast
 
 import zstandard
 
+from bulkops.disk import temporary_file
 from bulkops.errors import InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_FILES, MAX_SPOOL_BYTES, adjustable
 from bulkops.reading.archives import csv_members, open_member
@@ -140,7 +140,7 @@ def _stdin() -> BinaryIO:
 
 def _spooled(path: str, once: Callable[[], BinaryIO]) -> Source:
     """Return a source for content that can be read only once; a temporary file stores it."""
-    spool = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the source
+    spool = temporary_file()
     filled: list[bool] = []
 
     def opener() -> BinaryIO:

@@ -17,7 +17,7 @@ from bulkops.errors import DataError, UsageError
 from bulkops.readback.compare.canonical import by_lower, canonical_ids
 from bulkops.readback.fetch.saved import read_saved
 from bulkops.reading.sources import file_source
-from bulkops.reconciling.totals import SUBLEDGER, amount_column, as_decimal, sums_of_file
+from bulkops.reconciling.totals import SUBLEDGER, as_decimal, sums_of_file
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def check_balances(
     UsageError if the contract adds nothing to balances. DataError if a file is not a balances export, may be
     incomplete, or belongs to another program than that of `ids`.
     """
-    amount = amount_column(contract)
+    amount = contract.amount_column
     if amount is None or SUBLEDGER not in contract.column_names:
         raise UsageError(f"{contract.name} adds nothing to balances.")
     sent = sums_of_file(source, amount, strict=True)

@@ -6,10 +6,8 @@ import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
-from bulkops.readback.compare.keyed import RowCounts
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import LINE, RECORD
-from bulkops.reconciling.totals import amount_column
 from bulkops.sql import quoted
 from bulkops_validators.model.contract import Contract, Form, Readback, ReadColumn
 
@@ -22,7 +20,7 @@ def core_columns(contract: Contract, readback: Readback) -> tuple[str, ...]:
 
 def measures(contract: Contract) -> tuple[str, ...]:
     """Return the core columns that contain an amount instead of an identifier."""
-    amount = amount_column(contract)
+    amount = contract.amount_column
     return (amount,) if amount else ()
 
 
@@ -76,9 +74,9 @@ def _missing_identifier(contract: Contract, readback: Readback, names: Collectio
     return next((c.found for c in (*required, *choices) if c.column not in present), ())
 
 
-def unseen(sets: RowSets, counts: RowCounts) -> tuple[str, ...]:
-    """Return the columns that the file fills and the read-back lacks."""
-    absent = [c for c in sets.readback.columns if c.column in counts.not_compared]
+def unseen(sets: RowSets, not_compared: Collection[str]) -> tuple[str, ...]:
+    """Return those of the columns that were not compared that the file fills."""
+    absent = [c for c in sets.readback.columns if c.column in not_compared]
     return tuple(c.column for c in absent if _filled(sets, c))
 
 

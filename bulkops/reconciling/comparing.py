@@ -28,6 +28,7 @@ from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
 from bulkops.reconciling.shown_ids import ShownIds
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
+from bulkops.reconciling.totals import staged_sums
 from bulkops.transport.notices import Notify, wait_counting
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
@@ -39,7 +40,7 @@ FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class OutputOptions:
-    """The files to write after a comparison; `lifted` is as in `objection`."""
+    """The files to write after a comparison; for `lifted`, see `objection`."""
 
     output: Path | None
     spreadsheet_safe: bool
@@ -106,7 +107,7 @@ class ReconcileTask:
         last_state: tuple[object, ...] | None = None
         since, client = clock.monotonic(), self.evidence.client
         while True:
-            result = self._read_and_compare()
+            result = self.compare_once()
             readings += 1
             now = clock.monotonic()
             state = (result.found, result.missing, result.different, result.unexpected, result.columns)
@@ -157,7 +158,7 @@ class ReconcileTask:
             partial=self.saved.partial if self.saved else "",
         )
 
-    def _read_and_compare(self) -> Reconciliation:
+    def compare_once(self) -> Reconciliation:
         """Read the other side once, compare, and return the result."""
         notes = Notes()
         # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
@@ -165,7 +166,9 @@ class ReconcileTask:
         self._stage_found_rows(notes, shown_ids)
         counts, texts = self._compared()
         unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
-        verdict, reason = judge(counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts))
+        verdict, reason = judge(
+            counts, unexpected_counts=unexpected_counts, unseen=unseen(self.sets, counts.not_compared)
+        )
         if verdict is Verdict.MISMATCH:
             self.last.doubt = self._cause_in_export(notes, counts)
         return Reconciliation(
@@ -180,6 +183,7 @@ class ReconcileTask:
             unexpected_counts=unexpected_counts,
             others=0 if unexpected_counts or self.last.doubt else counts.unexpected - counts.doubled,
             found=counts.found,
+            sums=staged_sums(self.sets, self.contract),
             columns=counts.by_column,
             compared=tuple(c for c in self.sets.columns if c not in counts.not_compared),
             examples=tuple(self._with_origins(_examples(self.sets, all_unexpected=unexpected_counts))),

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.disk import naming_errors
 from bulkops.errors import DataError, UsageError
 from bulkops.origins import SourceOrigins
 from bulkops.readback.compare.keyed import differences
@@ -21,7 +22,6 @@ from bulkops.writing import (
     OWN_ONLY,
     Permit,
     discard,
-    naming_errors,
     refuse_no_file,
     refuse_no_folder,
     refuse_the_same,

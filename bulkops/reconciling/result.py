@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bulkops.readback.compare.keyed import RowCounts, RowDifference
 from bulkops.reconciling.balances import SubledgerBalance
+from bulkops.reconciling.totals import SubledgerSum
 
 if TYPE_CHECKING:
     import polars as pl
@@ -30,7 +31,8 @@ class Reconciliation:
     `unexpected` counts found rows that were not sent. They cause a mismatch only if `unexpected_counts` is true, or if
     one import contains a row more often than it was sent; `others` counts the unexpected rows that are harmless.
     `columns` counts the differences by column. `readings` is the number of read-backs. `notes` are warnings. `export`
-    is the path of the saved export, blank for a target. `unchecked` are the ids of the target that the rows did not
+    is the path of the saved export, blank for a target. `sums` are the
+    amounts by subledger. `unchecked` are the ids of the target that the rows did not
     confirm, each with the reason. `doubt` says why the differences prove nothing; blank if they do.
     """
 
@@ -53,6 +55,7 @@ class Reconciliation:
     files: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     balances: tuple[SubledgerBalance, ...] = ()
+    sums: tuple[SubledgerSum, ...] = ()
     export: str = ""
     unchecked: Mapping[str, str] = field(default_factory=dict)
     doubt: str = ""
@@ -104,6 +107,8 @@ class Reconciliation:
             document["unchecked"] = dict(self.unchecked)
         if self.doubt:
             document["doubt"] = self.doubt
+        if self.sums:
+            document["sums"] = [each.to_json() for each in self.sums]
         if self.balances:
             document["balances"] = [balance.to_json() for balance in self.balances]
         return document

@@ -1,10 +1,11 @@
 """Run one reconciliation: stage the file, then read and compare the target until the result is proved or stable."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from bulkops.clock import Clock, SystemClock
@@ -14,7 +15,7 @@ from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.fetch.prefetch import prefetch
 from bulkops.readback.fetch.rows import fold_of, read_file
 from bulkops.readback.parse.warnings import Notes
-from bulkops.reconciling.columns import refuse_other_file
+from bulkops.reconciling.columns import refuse_other_file, unseen
 from bulkops.reconciling.comparing import OutputOptions, ReconcileTask
 from bulkops.reconciling.misread import Misread
 from bulkops.reconciling.outputs import Tables, clear_stale, refuse_unfit, write_tables
@@ -92,6 +93,45 @@ def reconcile(
         stale = clear_stale(None, repair if "repair" not in files else None, permit)
         all_notes = tuple(n for n in (*notes.lines(), fold_note, *result.notes, *output_notes, *stale) if n)
         return replace(result, notes=all_notes, files=files)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedRecords:
+    """The numbers of the records that a target lacks or has with other values, from 1.
+
+    `unseen` are columns that the file fills and the read-back lacks; they were not compared.
+    """
+
+    records: int
+    missing: np.ndarray
+    different: np.ndarray
+    unseen: tuple[str, ...]
+
+
+def compare_records(
+    contract: Contract, source: Path, evidence: EvidenceSource, *, accept: Collection[str] = ()
+) -> ComparedRecords:
+    """Read a target once and compare each record of a file with the row of its key.
+
+    UsageError if the API cannot read these rows back.
+    """
+    readback, known = _readback(contract, evidence), ImportFacts(accept=accept)
+    if readback is None or readback.multiset:
+        raise UsageError(f"The API cannot read the rows of {contract.name} back by a key.")
+    with RowSets(readback) as sets:
+        fold, _ = _fold(evidence, readback)
+        for frame in prefetch(_records(contract, source, Notes(), known)):
+            sets.add_sent(sent_frame(readback, frame, fold))
+        task = ReconcileTask(
+            contract=contract, sets=sets, evidence=evidence, known=known, fold=fold, source=source, saved=None
+        )
+        compared = task.compare_once().compared
+        missing, different = (
+            np.array(sets.run(f"SELECT DISTINCT record FROM result WHERE class = '{kind}'"), np.int64).reshape(-1)  # noqa: S608 - our own words
+            for kind in ("missing", "different")
+        )
+        absent = unseen(sets, [column for column in sets.columns if column not in compared])
+        return ComparedRecords(records=sets.sent_count, missing=missing, different=different, unseen=absent)
 
 
 def _readback(contract: Contract, evidence: EvidenceSource) -> Readback | None:

@@ -1,25 +1,64 @@
-"""Sum the amounts of a file by subledger, with exact decimals."""
+"""Sum amounts by subledger, with exact decimals: those of a file, and those of both sides of a comparison."""
 
 from collections import defaultdict
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.compare.staging import FOUND, SENT, RowSets
 from bulkops.readback.fetch.rows import read_file
-from bulkops_validators.model.cells import Number
-from bulkops_validators.model.contract import Contract, Mode
+from bulkops.sql import quoted
+from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.json_documents.reconciliations import SumDocument
 
 SUBLEDGER = "subledgerid"
 
 
-def amount_column(contract: Contract) -> str | None:
-    """Return the column of amounts that an import adds to balances; None if the contract adds no amounts."""
-    if contract.mode is not Mode.APPEND:
-        return None
-    return next((c.name for c in contract.columns if isinstance(c.cell, Number)), None)
+@dataclass(frozen=True, kw_only=True)
+class SubledgerSum:
+    """The amounts of one subledger in the compared records and in their rows; blank for the main ledger."""
+
+    subledger: str
+    sent: Decimal
+    found: Decimal
+
+    def to_json(self) -> "SumDocument":
+        """Return the sums as in `reconcile --json`; numbers are text, so that no digit is lost."""
+        return {
+            "subledger": self.subledger,
+            "sent": f"{self.sent.normalize():f}",
+            "found": f"{self.found.normalize():f}",
+            "agrees": self.sent == self.found,
+        }
+
+
+def staged_sums(sets: RowSets, contract: Contract) -> tuple[SubledgerSum, ...]:
+    """Return the sums of both sides of a comparison by subledger, as SQL adds them up.
+
+    Nothing if the contract has no amounts, or if the found rows include those of other imports.
+    """
+    amount = contract.amount_column
+    if amount is None or amount not in sets.columns or not sets.own_ids:
+        return ()
+    ledger = f"coalesce({quoted(SUBLEDGER)}, '')" if SUBLEDGER in sets.columns else "''"
+    number = f"sum(TRY_CAST({quoted(amount)} AS DECIMAL(38, 9)))::VARCHAR"
+    sides = [
+        dict(sets.run(f"SELECT {ledger}, {number} FROM {side} GROUP BY 1"))  # noqa: S608 - our own names
+        for side in (SENT, FOUND)
+    ]
+    sent, found = ({name: Decimal(total or 0) for name, total in side.items()} for side in sides)
+    nothing = Decimal(0)
+    return tuple(
+        SubledgerSum(subledger=name, sent=sent.get(name, nothing), found=found.get(name, nothing))
+        for name in sorted({*sent, *found})
+    )
 
 
 def sums_of_file(path: Path, amount: str, *, strict: bool = False) -> dict[str, Decimal]:

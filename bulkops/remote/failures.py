@@ -108,7 +108,7 @@ class Failure:
 
 
 def failure_of(error: BaseException) -> Failure:
-    """Return the cause of an exception: the first one that is recognised in it or in what caused it."""
+    """Return the cause of an exception: the first one that is recognised in it or in its causes."""
     if isinstance(error, FileExistsError):
         return Failure(cause=Cause.EXISTS)  # a library found that the condition "the name is free" is not met
     chain = list(_chain(error))
@@ -120,7 +120,7 @@ def failure_of(error: BaseException) -> Failure:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and what caused it."""
+    """Yield an error and its causes."""
     seen: set[int] = set()
     waiting = [error]
     while waiting:

@@ -1,6 +1,6 @@
 """A folder of a remote store as a place that files are taken from and archived in, without renames between places."""
 
-import secrets
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -74,6 +74,9 @@ class RemoteFolder:
                 return str(chosen).removeprefix(str(self._folder.child("")))
         raise Unfinished(f"No free name was found for {address}.", hint="Clear the folder, and run the command again.")
 
+    def sync(self) -> None:
+        """Do nothing: a server has stored a file when it responds."""
+
     def remove(self, file: StoredFile) -> bool:
         """Remove a file if it is still in this version, or missing; return whether that is so.
 
@@ -81,6 +84,8 @@ class RemoteFolder:
         store compares and removes in two requests.
         """
         address = self._folder.child(file.name)
+        if not address.kind.keys_are_text:
+            self._settle(_aside(address), address, file)  # a killed process may have left it
         found = self.find(file.name)
         if found is None:
             return True
@@ -93,17 +98,44 @@ class RemoteFolder:
 
     def _remove_aside(self, address: Address, file: StoredFile) -> bool:
         """Remove a file after a rename; give it its name back if it is another version."""
-        aside = address.sibling(f".{address.name}.{secrets.token_hex(4)}.removing")
+        aside = _aside(address)
         retried(lambda: store_for(address).rename(address, aside), address, "removed")
-        if _stored(file.name, present_version(aside)).version == file.version:
+        return self._settle(aside, address, file)
+
+    def _settle(self, aside: Address, address: Address, file: StoredFile) -> bool:
+        """Remove a file that was set aside if it is in this version; otherwise give it its name, or a free one."""
+        if (version := existing_version(aside)) is None:
+            return False
+        if _stored(file.name, version).version == file.version:
             delete(aside)
             return True
-        retried(lambda: store_for(address).rename(aside, address), aside, "renamed")
-        return False
+        for number in range(1, MOST_NAMES):
+            chosen = address if number == 1 else address.sibling(_numbered(address.name, number))
+            with suppress(AddressTaken):
+                _renamed(aside, chosen)
+                return False
+        raise Unfinished(f"No free name was found for {address}.", hint="Clear the folder, and run the command again.")
 
     def local(self, name: str) -> Path | None:  # noqa: ARG002 - every place has this
         """Return None: the files are not on this machine."""
         return None
+
+
+def _aside(address: Address) -> Address:
+    """Return the hidden name that a file has while it is removed."""
+    return address.sibling(f".bulkops-{hashlib.sha256(address.name.encode()).hexdigest()[:16]}.removing")
+
+
+def _renamed(source: Address, target: Address) -> None:
+    """Rename a file; AddressTaken if the name is taken."""
+
+    def rename() -> None:
+        try:
+            store_for(target).rename(source, target)
+        except FileExistsError:
+            raise AddressTaken(f"{target} exists.") from None
+
+    retried(rename, target, "renamed")
 
 
 def _upload_new(source: Path, address: Address) -> None:

@@ -15,7 +15,7 @@ from bulkops.proxies import proxy_for
 from bulkops.redaction import remember
 from bulkops.remote.addresses import Address
 from bulkops.remote.stores import CONNECT_SECONDS, READ_SECONDS, Entry
-from bulkops.remote.versions import Version
+from bulkops.remote.versions import Version, etag_of
 from bulkops.trust import trusted_context
 
 MAX_REDIRECTS = 5
@@ -39,10 +39,12 @@ class HttpsStore:
     def blocks(self, address: Address, pinned: Version, start: int) -> Iterator[bytes]:
         """Yield the bytes of a file; the server is asked for the rest of a pinned version, if it can do that."""
         headers = {"Range": f"bytes={start}-"} if start else {}
-        if start and pinned.etag:
+        if start and pinned.etag and not pinned.is_weak:
             headers["If-Match"] = f'"{pinned.etag}"'
         with self._response("GET", address, headers) as response:
             _refuse(response)
+            if not Version(size=None, etag=etag_of(response.headers.get("etag"))).may_be(pinned):
+                raise StatusRefused(httpx.codes.PRECONDITION_FAILED)
             skip = start if start and response.status_code != httpx.codes.PARTIAL_CONTENT else 0
             for block in response.iter_raw():
                 yield block[skip:]
@@ -131,8 +133,7 @@ def _version(response: httpx.Response) -> Version:
     headers = response.headers
     length = headers.get("content-length", "")
     size = int(length) if length.isdecimal() and "content-encoding" not in headers else None
-    etag = headers.get("etag", "").removeprefix("W/").strip('"') or None
-    return Version(size=size, modified=headers.get("last-modified"), etag=etag)
+    return Version(size=size, modified=headers.get("last-modified"), etag=etag_of(headers.get("etag")))
 
 
 def _refuse(response: httpx.Response) -> None:

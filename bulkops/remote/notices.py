@@ -1,4 +1,4 @@
-"""Report what remote files make a command wait for: copies, uploads, waits and retries."""
+"""Report the waits that remote files cause: copies, uploads, and retries."""
 
 from collections.abc import Callable
 

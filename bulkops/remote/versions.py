@@ -5,12 +5,15 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+WEAK = "W/"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
     """The facts that a server gives about a file: bytes, time of the last change (RFC 3339), ETag, version id.
 
-    A fact that the server does not give is None.
+    A fact that the server does not give is None. A weak ETag begins with `W/`: files with it may differ in their bytes,
+    so it is no condition of a request.
     """
 
     size: int | None
@@ -25,7 +28,7 @@ class Version:
         return cls(
             size=None if info.get("size") is None else int(info["size"]),
             modified=_moment(modified) if isinstance(modified, datetime) else _text(modified),
-            etag=_text(_first(info, "ETag", "etag")),
+            etag=etag_of(_first(info, "ETag", "etag")),
             id=_text(_first(info, "VersionId", "version_id", "generation")),
         )
 
@@ -38,6 +41,15 @@ class Version:
         """Return the version as JSON values."""
         return asdict(self)
 
+    @property
+    def is_weak(self) -> bool:
+        """Whether the ETag is weak."""
+        return self.etag is not None and self.etag.startswith(WEAK)
+
+    def may_be(self, other: "Version") -> bool:
+        """Return False if the ETags show that the versions differ."""
+        return not (self.etag and other.etag) or _opaque(self.etag) == _opaque(other.etag)
+
     def is_same(self, other: "Version") -> bool:
         """Return whether two versions are equal: by id, else by ETag and size, else by time and size.
 
@@ -46,7 +58,8 @@ class Version:
         if self.id and other.id:
             return self.id == other.id
         if self.etag and other.etag:
-            return self.etag == other.etag and self.size == other.size
+            # An earlier release stored weak ETags without their mark.
+            return self.may_be(other) and self.size == other.size
         return self.size == other.size and self.modified == other.modified
 
     def __str__(self) -> str:
@@ -68,6 +81,19 @@ class StoredFile:
     size: int
     modified: float
     version: str
+
+
+def etag_of(value: Any) -> str | None:
+    """Return an ETag without its quotes; a weak one keeps its mark."""
+    text = _text(value)
+    if text is None or not text.startswith(WEAK):
+        return text
+    return f"{WEAK}{_opaque(text)}"
+
+
+def _opaque(etag: str) -> str:
+    """Return an ETag without the mark of weak ones and without quotes."""
+    return etag.removeprefix(WEAK).strip('"')
 
 
 def _first(info: Mapping[str, Any], *names: str) -> Any:

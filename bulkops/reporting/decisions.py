@@ -60,8 +60,8 @@ def _about_doubts(facts: JobFacts) -> Iterator[OpenDecision]:
                     command=_command(facts, *resolve, "--as", "resend", "--reason", "TEXT"),
                 ),
                 DecisionChoice(
-                    when="If the target has only some: accept the chunk, then write a file of the missing ones:",
-                    command=_command(facts, "reconcile", "--job", facts.name, "--repair", "missing.csv", online=True),
+                    when="If the target has only some: accept those, and send the others when the job is resumed:",
+                    command=_command(facts, *resolve, "--as", "partly", "--reason", "TEXT", online=True),
                 ),
             ]
         yield OpenDecision(what=f"Chunk {number} ({which})", said=chunk["message"], choices=tuple(choices))

@@ -11,7 +11,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.origins import SourceOrigins
 from bulkops.reading.sources import open_regular
-from bulkops.reconciling.totals import amount_column, sums_of_file
+from bulkops.reconciling.totals import sums_of_file
 from bulkops.remote.paths import RemotePath
 from bulkops.reporting.facts import JobFacts, job_facts
 from bulkops.reporting.rejections import Rejection, by_reason
@@ -36,7 +36,7 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | N
     sums: dict[str, str] = {}
     if check_file and _is_same(job, notes):
         findings = _findings(contract, job.file_path)
-        if amount := amount_column(contract):
+        if amount := contract.amount_column:
             sums = {ledger_name: f"{total:f}" for ledger_name, total in sums_of_file(job.file_path, amount).items()}
     chunks = ledger.chunks(name)
     rejections = _rejections(reasons_path(ledger, name), chunks)

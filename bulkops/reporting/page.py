@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from bulkops.ledger.job_documents import left_out_text
 from bulkops.ledger.models import ADDRESS, SOURCE
 from bulkops.reporting import tables
 from bulkops.reporting.decisions import OpenDecision, open_decisions
@@ -174,8 +175,8 @@ def _asked(facts: JobFacts) -> Iterator[Fact]:
     yield Fact(term="Size", text=f"{file['records']:,} records, {file['bytes']:,} bytes")
     yield from _legacy(facts)
     if source := document.get("source"):
-        said = f"{source['sent_before']:,} of {source['records']:,} records were sent before by earlier jobs"
-        yield Fact(term="New records of", code=str(source["path"]), text=said)
+        said = f"of its {source['records']:,} records were not sent: {left_out_text(source)}"
+        yield Fact(term="Part of", code=str(source["path"]), text=said)
     yield Fact(term="Target", code=str(target["base_url"]), text=_named(target["ids"]))
     if options:
         yield Fact(term="Options", text=_named(options))

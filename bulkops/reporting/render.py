@@ -1,6 +1,7 @@
 """Render a page as HTML or Markdown with the templates of this package."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -23,23 +24,31 @@ MOST_ROWS = 200
 """Maximum number of rows of a table in Markdown."""
 STACKED = 4
 """The rows of a table with at least this number of columns become blocks on a phone."""
+STYLE_TAG = "<style>"
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
-def html(page: Page) -> str:
-    """Return the page as one self-contained HTML document: no network, no script, for phones and for paper."""
+def html(page: Page, *, clean: Callable[[str], str] = str) -> str:
+    """Return the page as one self-contained HTML document: no network, no script, for phones and for paper.
+
+    `clean` receives the document without its style, which contains no data, and returns the text to publish.
+    """
     from markupsafe import Markup
 
     environment = _environment("html")
-    style = files("bulkops.reporting").joinpath("templates/style.css").read_text(encoding="utf-8")
     limits = {"fold": FOLD, "paper": UNFOLDED_ON_PAPER, "stacked": STACKED}
-    # Both are safe as Markup: the style is a file of this package, and the plots escape their data.
-    return environment.get_template("report.html.jinja").render(
+    text = environment.get_template("report.html.jinja").render(
         page=page,
-        style=Markup(style),  # noqa: S704
-        draw=lambda plot, job: Markup(_drawn(plot, job)),  # noqa: S704
+        draw=lambda plot, job: Markup(_drawn(plot, job)),  # noqa: S704 - the plots escape their data
         **limits,
     )
+    # All data is escaped, so the first tag of this name is that of the template.
+    return clean(text).replace(STYLE_TAG, f"{STYLE_TAG}\n{_style()}", 1)
+
+
+@lru_cache
+def _style() -> str:
+    return files("bulkops.reporting").joinpath("templates/style.css").read_text(encoding="utf-8")
 
 
 def markdown(page: Page) -> str:

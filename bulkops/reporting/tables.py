@@ -18,7 +18,7 @@ MAIN_LEDGER = "(main ledger)"
 MEANINGS = {
     "accepted": "confirmed by the server or by evidence",
     "skipped": "not sent, or not changed: the target had them",
-    "rejected": "the server refused them; the target does not have them",
+    "rejected": "the server refused them; this import did not add them",
     "in_doubt": "sent, but it is unknown whether the target has them",
     "pending": "not sent",
 }

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bulkops.ledger.job_documents import left_out_text
 from bulkops.ledger.states import JobState
 from bulkops.reconciling.result import Verdict
 from bulkops.reporting.facts import STATES, JobFacts
@@ -190,6 +191,8 @@ def _sent_before(facts: JobFacts) -> str | None:
     source = facts.document.get("source")
     if not source:
         return None
+    if not source["sent_before"]:
+        return f"not all records of the file were sent: {left_out_text(source)}"
     verb = "was" if source["sent_before"] == 1 else "were"
     return f"{counted(source['sent_before'], 'record')} of the file {verb} sent by earlier jobs"
 

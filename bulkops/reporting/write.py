@@ -86,7 +86,7 @@ def report_text(ledger: Ledger, options: ReportOptions, *, made: datetime) -> tu
     title = options.title or (f"Import of {facts[0].title.lower()}" if len(facts) == 1 else several)
     match options.form:
         case ReportForm.HTML:
-            text = html(page_of(facts, title=title, made=made))
+            return facts[0].name, writable(html(page_of(facts, title=title, made=made), clean=redacted))
         case ReportForm.MARKDOWN:
             text = markdown(page_of(facts, title=title, made=made))
         case ReportForm.JSON:
@@ -162,7 +162,6 @@ def write_report(
 
 def _names(ledger: Ledger, options: ReportOptions) -> Sequence[str]:
     """Return the requested jobs, or the latest job."""
-    known = [job.id for job in ledger.jobs()]
-    if not known:
+    if (latest := ledger.latest_job()) is None:
         raise UsageError("The ledger contains no jobs.", hint="Start a job with `bulkops import`.")
-    return options.jobs or known[-1:]
+    return options.jobs or [latest]

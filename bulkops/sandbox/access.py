@@ -1,4 +1,4 @@
-"""Who may call: the key, the session token, and three requests a second for each endpoint."""
+"""Check the access of a request: its key or session token, and three requests a second for each endpoint."""
 
 import hmac
 import re

@@ -37,7 +37,7 @@ class Record(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a problem is."""
+    """The position of a problem."""
 
     number: int
     line: int
@@ -59,7 +59,7 @@ class CsvInput:
 
     @property
     def place(self) -> Place:
-        """Where the reader is: the record it reads, or has just read."""
+        """The position of the reader: the record that it reads, or has just read."""
         return Place(self.number, self.line)
 
     def _lines(self) -> Iterator[str]:
@@ -68,7 +68,7 @@ class CsvInput:
             yield line
 
     def release(self) -> None:
-        """Give the stream back open."""
+        """Detach the stream without closing it."""
         self._text.detach()
 
     def _header(self) -> list[str]:

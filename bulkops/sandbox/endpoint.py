@@ -36,7 +36,7 @@ class Logged(NamedTuple):
 
 @dataclass
 class Service:
-    """What all endpoints of a sandbox share."""
+    """The state that all endpoints of a sandbox share."""
 
     state: SandboxState
     key: str | None
@@ -80,7 +80,7 @@ class Cut(Exception):
 
 
 def importing(make: Callable[[Call], Build], status: int = 200) -> Handler:
-    """Return the handler of an import; `make` checks the target and returns what builds the importer."""
+    """Return the handler of an import; `make` checks the target and returns the builder of the importer."""
 
     def handle(call: Call) -> Response:
         build = make(call)

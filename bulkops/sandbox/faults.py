@@ -29,7 +29,7 @@ NO_TROUBLE = ImportFault()
 
 @dataclass(frozen=True)
 class Mishap:
-    """What goes wrong with one request; all defaults mean nothing does.
+    """The fault of one request; with all defaults there is none.
 
     `status` replaces the response of the endpoint (with `committed`, after it did its work). `cut` is when the
     connection is cut: before, during or after the body was read, or when all was committed. `late` is how long
@@ -85,7 +85,7 @@ class Faults:
         self._lock = Lock()
 
     def next(self, operation: str, kind: str) -> Mishap:
-        """Count a request and return what goes wrong with it."""
+        """Count a request and return its fault."""
         with self._lock:
             self._counts[operation] += 1
             number = self._counts[operation]

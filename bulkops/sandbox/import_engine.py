@@ -87,7 +87,7 @@ class Importer(ABC):
 
     @abstractmethod
     def row(self, *cells: str) -> tuple[Any, ...]:
-        """Return what to store for a record's cells, in the order required + optional; raise `RowError`."""
+        """Return the values to store for a record's cells, in the order required + optional; raise `RowError`."""
 
     def judge(self, rows: list[tuple[Any, ...]]) -> dict[int, RowError | None]:  # noqa: ARG002 - for overrides
         """Return the rows of a batch (by position) that are refused, or skipped in silence (None)."""

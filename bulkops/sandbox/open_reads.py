@@ -7,7 +7,7 @@ from bulkops.sandbox.open_questions import SECONDS, question
 
 @dataclasses.dataclass(frozen=True)
 class OpenReads:
-    """What reads show, in which form, and how requests are limited; all fields are text."""
+    """Open questions about the content and form of reads, and about the rate limit; all fields are text."""
 
     transaction_order: str = question(
         "newest_first",

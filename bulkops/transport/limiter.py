@@ -19,6 +19,7 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
+from bulkops.disk import ANOTHER_STATE, next_step
 from bulkops.errors import Unfinished
 from bulkops.private import FILE, private_folder, write_private
 
@@ -98,10 +99,11 @@ class SlotLimiter:
             self.clock.sleep(PAUSE)
 
     def _unwritable(self, error: OSError) -> Unfinished:
+        remedy = next_step(error, ANOTHER_STATE)
         return Unfinished(
-            f"{self.folder}, where the rate limit is kept, cannot be written: {error.strerror}. "
+            f"{self.folder}, which stores the rate limit, cannot be written: {error.strerror or error}. "
             "The request was not sent.",
-            hint="Make room, or make the folder writable. Then resume the job, or run the command again if none began.",
+            hint=f"{remedy} Then resume the job, or run the command again if none began.",
         )
 
     def _stem(self, endpoint: str, number: int) -> Path:

@@ -46,18 +46,26 @@ def discard_notice(text: str) -> None:
     """Discard a notice."""
 
 
+@contextmanager
+def counting(count: Countdown | None, text: str) -> Iterator[Callable[[float], None]]:
+    """Yield a function that shows the remaining seconds of a wait; however the wait ends, its line is removed."""
+    shown = count or (lambda _text, _left: None)
+    try:
+        yield lambda left: shown(text, left)
+    finally:
+        shown(text, 0.0)
+
+
 def wait_counting(clock: Clock, count: Countdown | None, seconds: float, text: str) -> None:
     """Wait; `count` receives the remaining seconds of a wait of five seconds or more."""
     if count is None or seconds < QUIET_SECONDS:
         clock.sleep(max(seconds, 0.0))
         return
     end = clock.monotonic() + seconds
-    try:
+    with counting(count, text) as show:
         while (left := end - clock.monotonic()) > 0:
-            count(text, left)
+            show(left)
             clock.sleep(min(COUNTED_SECONDS, left))
-    finally:
-        count(text, 0.0)
 
 
 class Notifier:

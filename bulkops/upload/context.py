@@ -1,4 +1,4 @@
-"""Bundle what each part of a run needs: the job, its contract, the client, the ledger and the clock."""
+"""Bundle the parts of a run: the job, its contract, the client, the ledger and the clock."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan
+from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
@@ -117,7 +118,7 @@ def save_target(
         with open(to, "w+b", opener=private) as out:
             download(client, question, out)
     except OSError as error:
-        raise Unfinished(f"{to} cannot be written: {error.strerror}. Nothing was sent.") from None
+        raise not_written(to, error, instead=ANOTHER_STATE, then="Nothing was sent.", kind=Unfinished) from None
 
 
 def difference_between(readback: Readback, fold: Fold, *, file: Path, held: Path) -> TargetDifference:

@@ -26,11 +26,13 @@ class FileChange:
 
     `description` completes the sentence "FILE …". If the file only has new bytes after the old ones, `grown_from` is
     the byte offset of the first new record, and `cut_off` is True if the last old record continues in the new bytes.
+    `gone`: the file is missing or cannot be read, so nothing is known about its content.
     """
 
     description: str
     grown_from: int | None = None
     cut_off: bool = False
+    gone: bool = False
 
 
 class JobFile:
@@ -70,7 +72,7 @@ class JobFile:
             found = change_of(job.file_path, sha256=job.file_sha256, size=job.file_bytes)
         except InputUnreadable as error:
             chunks = self._chunks()
-            return FileChanged(error.message, hint=_hint(job, chunks, FileChange(description="is gone")))
+            return FileChanged(error.message, hint=_hint(job, chunks, FileChange(description="is gone", gone=True)))
         if found is None:
             self._stamp = now
             return None
@@ -121,13 +123,16 @@ def _growth(file: RawIOBase, size: int, *, ended: bool) -> FileChange | None:
 
 
 def _hint(job: JobEntry, chunks: Sequence[ChunkEntry], change: FileChange) -> str:
-    """Return what to do about a changed file. The advice never sends records twice."""
+    """Return the next step after a change of the file. The advice never sends records twice."""
     if not chunks:
         return "Nothing was sent. Import the file again when it is complete."
     again = Mode(job.mode).resend_is_safe
     if any(chunk.state in STILL_OPEN for chunk in chunks) and not job.cancelled:
         nothing_sent = not any(chunk.attempts for chunk in chunks)
         return _hint_to_resume(job, change, may_cancel=again or nothing_sent)
+    if change.gone:
+        command = f"bulkops reconcile --job {job.id} --file PATH"
+        return f"The job has sent its records. Put the file back, or name its new path: `{command}`."
     if again:
         return "The job sent the earlier content. Import the file again to send its present content."
     if change.cut_off:

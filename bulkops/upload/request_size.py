@@ -1,6 +1,8 @@
 """The largest request that a server, or a proxy in front of it, accepts: found by one job, used by later ones."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from bulkops.ledger.events import EventKind, RequestTooLarge, SettingsChanged
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -28,7 +30,7 @@ def known_size(ledger: LedgerReader, base_url: str) -> KnownSize | None:
     None if no job was refused, or if a later job was accepted with larger requests that its user chose.
     """
     chosen: list[str] = []
-    for job in ledger.jobs_with_settings(FOUND, GIVEN):
+    for job in _jobs_with_sizes(ledger):
         if job.target["base_url"] != base_url:
             continue
         if found := job.settings.get(FOUND):
@@ -37,6 +39,20 @@ def known_size(ledger: LedgerReader, base_url: str) -> KnownSize | None:
         if job.settings.get(GIVEN):
             chosen.append(job.id)
     return None
+
+
+_WITHOUT_SIZES: WeakKeyDictionary[LedgerReader, int] = WeakKeyDictionary()
+"""The last event until which no job of a ledger had a size: sizes are rare, and the search reads all jobs."""
+
+
+def _jobs_with_sizes(ledger: LedgerReader) -> Iterator[JobEntry]:
+    """Yield the jobs with one of the settings, the latest first."""
+    last, before = ledger.last_event(), _WITHOUT_SIZES.get(ledger)
+    none_before = last is not None and before is not None and not ledger.has_settings_since(before, FOUND, GIVEN)
+    found = () if none_before else tuple(ledger.jobs_with_settings(FOUND, GIVEN))
+    if last is not None and not found:
+        _WITHOUT_SIZES[ledger] = last
+    yield from found
 
 
 class RequestSize:

@@ -1,6 +1,6 @@
 """Find which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
@@ -19,6 +19,8 @@ SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, Ch
 """States of chunks with records that are, or may be, at the target."""
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
+LATEST = 1 << 13
+"""Number of digests from which on those of the last jobs are sorted into the others."""
 MOST_FILTERED = 1 << 24
 """Maximum number of digests in a filter, of 8 bytes each; further jobs are compared one by one."""
 
@@ -83,13 +85,15 @@ class EarlierJobs:
 class _DigestFilter:
     """The digests of the jobs to one target that cannot change any more.
 
-    `first` are the first halves of all their digests, sorted; `without` are the jobs without digests. `asked`: an
-    import in this process has asked before; for a single import, a filter would cost more than it saves.
+    `first` are the first halves of their digests, sorted, and `latest` those of the last jobs, sorted, too: adding a
+    small job then does not sort all again. `without` are the jobs without digests. `asked`: an import in this process
+    has asked before; for a single import, a filter would cost more than it saves.
     """
 
     covered: set[str] = field(default_factory=set)
     without: set[str] = field(default_factory=set)
     first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    latest: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
     room: int = field(default_factory=lambda: MOST_FILTERED)
     asked: bool = False
 
@@ -106,23 +110,68 @@ class _DigestFilter:
 
     def add(self, more: Sequence[npt.NDArray[np.uint64]]) -> None:
         """Add the first halves of the digests of jobs."""
-        if more:
-            self.first = np.concatenate([self.first, *more])
+        if not more:
+            return
+        self.latest = np.concatenate([self.latest, *more])
+        if len(self.latest) > LATEST:
+            self.first = np.concatenate([self.first, self.latest])
             self.first.sort()
+            self.latest = self.latest[:0]
+        self.latest.sort()
 
     def knows(self, digests: Digests) -> bool:
         """Return whether a job may have sent one of these records."""
-        if not len(self.first):
-            return False
-        places = np.minimum(np.searchsorted(self.first, digests[:, 0]), len(self.first) - 1)
-        return bool((self.first[places] == digests[:, 0]).any())
+        return any(_contain(part, digests[:, 0]) for part in (self.first, self.latest))
+
+
+def _contain(known: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]) -> bool:
+    """Return whether sorted numbers contain one of the wanted ones."""
+    if not len(known):
+        return False
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return bool((known[places] == wanted).any())
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownJobs:
+    """The ids of the jobs to one target, the oldest first, as of the event `last`.
+
+    `last` is None if the ledger cannot tell which jobs are newer.
+    """
+
+    ids: Mapping[str, None]
+    last: int | None
+
+    def newer(self, ledger: LedgerReader, target_key: str) -> list[str]:
+        """Return the ids of the jobs that began since."""
+        if self.last is not None:
+            return ledger.job_ids_since(target_key, self.last)
+        return [each for each in ledger.job_ids_at(target_key) if each not in self.ids]
+
+
+_KNOWN_JOBS: WeakKeyDictionary[LedgerReader, dict[str, KnownJobs]] = WeakKeyDictionary()
+"""The known jobs of a ledger by target, so that many imports in one process do not read all of them again."""
+
+
+def known_jobs(ledger: LedgerReader, target_key: str) -> KnownJobs:
+    """Return the present jobs to a target."""
+    known = _KNOWN_JOBS.setdefault(ledger, {})
+    last = ledger.last_event()  # read first: a job that begins meanwhile is then found twice, never missed
+    before = known.get(target_key)
+    if before is None or before.last is None:
+        found = KnownJobs(ids=dict.fromkeys(ledger.job_ids_at(target_key)), last=last)
+    else:
+        newer = dict.fromkeys(before.newer(ledger, target_key))
+        found = KnownJobs(ids={**before.ids, **newer} if newer else before.ids, last=last)
+    known[target_key] = found
+    return found
 
 
 _DIGEST_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _DigestFilter]] = WeakKeyDictionary()
 """The filters of a ledger by target, so that many imports in one process do not read all earlier digests again."""
 
 
-def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str], digests: Digests) -> EarlierJobs:
+def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Collection[str], digests: Digests) -> EarlierJobs:
     """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
 
     From the second call in a process on, jobs that are complete and have no record of the file are left out.
@@ -143,7 +192,7 @@ def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Sequence[str],
     chosen.add(added)
     chosen.asked = True
     jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else others
-    return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | (chosen.without & set(known))))
+    return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | {name for name in chosen.without if name in known}))
 
 
 class _DigestIndex:

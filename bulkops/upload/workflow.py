@@ -46,11 +46,13 @@ PATIENCE = 600.0
 class Guards:
     """The guards that the caller lifts, each by its own option; `accept` are rules that do not stop the import.
 
-    With `only_new`, records that were sent before are left out. UsageError for a rule that cannot be accepted.
+    With `only_new`, records that were sent before are left out; with `only_changed`, records that the target has.
+    UsageError for a rule that cannot be accepted.
     """
 
     again: bool = False
     only_new: bool = False
+    only_changed: bool = False
     leave_unfinished: bool = False
     allow_empty: bool = False
     accept: frozenset[str] = frozenset()
@@ -196,13 +198,17 @@ def open_context(
     stop: Stop,
     notify: Notify = discard_notice,
     stamp: FileStamp | None = None,
+    client: ApiClient | None = None,
 ) -> Iterator[JobContext]:
     """Yield a job ready to run, with a client that stops waiting when the run should stop.
 
-    `stamp` is the stamp of the job's file from right before its bytes were hashed.
+    `stamp` is the stamp of the job's file from right before its bytes were hashed. `client` is an open client of the
+    same server that several jobs share; it must stop waiting, too.
     """
     stoppable = StoppableClock(clock, stop)
-    with open_client(target, ledger, clock=stoppable, notify=notify) as client:
+    with ExitStack() as stack:
+        if client is None or client.target.base_url != target.base_url:
+            client = stack.enter_context(open_client(target, ledger, clock=stoppable, notify=notify))
         yield open_job(job, target, client=client, ledger=ledger, clock=stoppable, stamp=stamp)
 
 

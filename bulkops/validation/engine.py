@@ -23,6 +23,9 @@ from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 from bulkops_validators.model.rules_registry import chosen
 
+SMALL_BLOCK = 64 << 10
+"""Maximum bytes of a block that is checked without a thread."""
+
 
 @dataclass
 class _FileResult:
@@ -142,6 +145,23 @@ class _PendingBlock(NamedTuple):
     result: Future[BlockResult]
 
 
+class _Checks:
+    """Checks large blocks in the threads of a pool, and small ones at once: a thread takes longer to start."""
+
+    def __init__(self, pool: ThreadPoolExecutor, context: Context, builder: ReportBuilder) -> None:
+        self._pool = pool
+        self._context = context
+        self._builder = builder
+
+    def begin(self, block: Block) -> Future[BlockResult]:
+        """Return the future result of a block."""
+        if len(block.data) > SMALL_BLOCK:
+            return self._pool.submit(check_block, block, self._context, self._builder.budget())
+        result: Future[BlockResult] = Future()
+        result.set_result(check_block(block, self._context, self._builder.budget()))
+        return result
+
+
 def _block_results(pieces: Iterator[Block], context: Context, builder: ReportBuilder) -> Iterator[BlockResult]:
     """Yield the block results in order, with one block per thread checked at a time.
 
@@ -152,14 +172,13 @@ def _block_results(pieces: Iterator[Block], context: Context, builder: ReportBui
     usual = builder.settings.block_bytes
     pending: deque[_PendingBlock] = deque()
     with ThreadPoolExecutor(threads) as pool:
+        checks = _Checks(pool, context, builder)
         try:
             for block in pieces:
                 alone = len(block.data) > usual
                 if alone:
                     yield from _drain(pending)
-                pending.append(
-                    _PendingBlock(len(block.data), pool.submit(check_block, block, context, builder.budget()))
-                )
+                pending.append(_PendingBlock(len(block.data), checks.begin(block)))
                 del block
                 most = 0 if alone else (threads + 1) * usual
                 while pending and (

@@ -309,7 +309,7 @@ def checkable_bytes(
     """
     if good.all() and not surplus.any():
         return good, block.data
-    data, starts, ends = _without_surplus(good, block, laid, surplus)
+    data, starts, ends = without_surplus(good, block, laid, surplus)
     # Repaired records get offsets beyond a gap, so that `join_adjacent` never joins them with the others.
     which, beyond = good.copy(), len(data) + 1
     places = np.flatnonzero(laid.malformed)[rewritten.which]
@@ -324,7 +324,7 @@ def checkable_bytes(
     )
 
 
-def _without_surplus(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> tuple[bytes, Offsets, Offsets]:
+def without_surplus(good: Flags, block: Block, laid: Layout, surplus: Offsets) -> tuple[bytes, Offsets, Offsets]:
     """Return bytes without the surplus blank fields of the good records, and the offsets of the records in them."""
     if not surplus.any():
         return block.data, laid.starts.copy(), laid.ends.copy()

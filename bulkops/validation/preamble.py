@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -60,7 +60,7 @@ class Notice:
 class FileStart:
     """Everything in front of the records.
 
-    `offset` and `lines` count what precedes the first record; `header` is None if no usable header was found.
+    `offset` and `lines` count bytes and lines before the first record; `header` is None if no usable header was found.
     `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
     record.
     """
@@ -133,17 +133,22 @@ def read_file_start(
         head.notices.append(Notice(cause.code, cause.message, *at, explains=cause.explains))
     if preamble:
         head.notices.insert(place, _preamble_notice(preamble, head))
-    for fault in header.faults:
-        # A byte is on its own line, a name on the line on which the header begins.
-        above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
-        at = (head.lines + above + 1, head.offset + fault.at)
-        head.notices.append(Notice(fault.code, fault.message, *at, fault.column, fault.field))
+    head.notices += _notices_of(header, line, head)
     head.drop(len(whole_line))
     reader.give_back(head.data)
     goes = not preamble or removable(preamble, header)
     return FileStart(
         header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
     )
+
+
+def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
+    """Yield the defects of a header with their positions in the file."""
+    for fault in header.faults:
+        # A byte is on its own line, a name on the line on which the header begins.
+        above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
+        at = (head.lines + above + 1, head.offset + fault.at)
+        yield Notice(fault.code, fault.message, *at, fault.column, fault.field)
 
 
 def wide_encoding(raw: bytes) -> str | None:

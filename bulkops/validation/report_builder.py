@@ -97,7 +97,7 @@ class ReportBuilder:
             self._observer.advanced(self.source.path, self._byte)
 
     def close(self) -> None:
-        """Check what only the whole file shows, except uniqueness."""
+        """Check the rules that need the whole file, except uniqueness."""
         assert self.context is not None
         self._count_blank_tail("STR108")
         if not self._has_values and not self.findings.counts["FIL101"]:
@@ -131,7 +131,7 @@ class ReportBuilder:
                 self.findings.list(self._found(code, example, example.number, records[example.number]))
 
     def look_up(self, numbers: Iterable[int]) -> dict[int, FoundRecord]:
-        """Return records by their number in the file, from 0, read again; InputUnreadable if the file has changed."""
+        """Read records again and return them by number in the file, from 0; InputUnreadable if the file has changed."""
         assert self.context is not None and self.file_start is not None  # noqa: PT018 - called after close()
         wanted = list(numbers)
         if not wanted:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.cli.running import KEY, Shell
 
 PATIENCE = 120.0
-ON_ITS_TERMINAL = (  # its terminal controls it, so that it is told when that goes away
+ON_ITS_TERMINAL = (  # its terminal controls it, so it gets a signal when the terminal closes
     "import fcntl, runpy, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); sys.argv[0] = 'bulkops'; "
     "runpy.run_module('bulkops', run_name='__main__')"
 )

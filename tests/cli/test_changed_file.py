@@ -73,7 +73,7 @@ def test_import_of_a_growing_file_ends_with_5_and_the_command_that_sends_the_res
     assert held(sandbox) == counted(rows_of(file))
 
 
-def test_run_of_a_growing_file_never_says_to_run_the_recipe_again(
+def test_run_of_a_growing_file_suggests_no_run_without_from(
     shell: Shell, sandbox: SandboxServer, file: Path, tmp_path: Path
 ) -> None:
     recipe = tmp_path / "r.yaml"
@@ -88,7 +88,9 @@ def test_run_of_a_growing_file_never_says_to_run_the_recipe_again(
 
 
 @pytest.mark.parametrize("how", ["touched", "replaced by the same bytes", "moved behind a link"])
-def test_a_file_whose_bytes_stay_is_no_other_file(how: str, shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+def test_an_import_of_a_file_replaced_by_equal_bytes_continues(
+    how: str, shell: Shell, sandbox: SandboxServer, file: Path
+) -> None:
     def change() -> None:
         if how == "touched":
             os.utime(file)
@@ -139,7 +141,7 @@ def test_a_file_that_changes_while_it_is_sent_resumes_only_on_the_original(
     assert shell.run("reconcile", "--job", job, "--settle", "0").code == 0
 
 
-def test_a_file_that_goes_after_its_last_request_is_said(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
+def test_a_file_deleted_after_its_last_request_is_an_error(shell: Shell, sandbox: SandboxServer, file: Path) -> None:
     words = ("import", "giveaways", str(file), *POOL, "--json")
     ended = while_sending(shell, sandbox, words, file.unlink, after=20)
     assert (ended.code, ended.json["records"]["accepted"]) == (5, 30)

@@ -50,31 +50,31 @@ def test_every_mapped_file_is_judged_by_its_contract(project: Path) -> None:
     assert found == {"good.csv": ("coupons", False), "bad.csv": ("coupons", True), "stores.csv": ("stores", False)}
 
 
-def test_given_paths_narrow_it(project: Path) -> None:
+def test_check_of_given_paths_reads_only_these_files(project: Path) -> None:
     for given in ("codes/spring/good.csv", "codes/spring"):
         code, report = check(project, given)
         assert (code, [file["path"] for file in report["files"]]) == (0, ["codes/spring/good.csv"])
 
 
 @pytest.mark.parametrize("path", ["notes.csv", "nowhere.csv", "empty"])
-def test_a_path_that_nothing_is_checked_of_is_never_success(project: Path, path: str) -> None:
+def test_check_of_a_path_without_matching_files_is_exit_2(project: Path, path: str) -> None:
     (project / "empty").mkdir()
     code, report = check(project, "stores.csv", path)
     assert (code, path in report["error"]["message"]) == (2, True)
 
 
-def test_a_hook_may_hand_over_files_that_are_not_mapped(project: Path) -> None:
+def test_skip_unmapped_ignores_given_files_that_the_check_table_lacks(project: Path) -> None:
     code, report = check(project, "--skip-unmapped", "stores.csv", "notes.csv")
     assert (code, [file["path"] for file in report["files"]]) == (0, ["stores.csv"])
     assert check(project, "--skip-unmapped", "nowhere.csv")[0] == 2
 
 
-def test_paths_count_from_where_the_command_runs(project: Path) -> None:
+def test_paths_of_a_check_are_relative_to_the_working_folder(project: Path) -> None:
     paths = {file["path"] for file in check(project / "codes")[1]["files"]}
     assert paths == {"bad.csv", "spring/good.csv", "../stores.csv"}
 
 
-def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Path) -> None:
+def test_a_pattern_that_matches_no_file_prints_a_warning(project: Path) -> None:
     (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "stores.csv"\n')
     done = say(project)
     assert done.returncode == 0
@@ -82,7 +82,7 @@ def test_a_pattern_without_files_is_told_and_counts_have_their_noun(project: Pat
     assert "1 file checked." in done.stderr
 
 
-def test_patterns_that_no_file_matches_at_all_are_no_success(project: Path) -> None:
+def test_patterns_that_all_match_no_file_exit_2(project: Path) -> None:
     (project / "bulkops.toml").write_text('[check]\ncoupons = "codez/*.csv"\nstores = "shops.csv"\n')
     done = say(project)
     assert (done.returncode, "bulkops.toml: [check] matches no file" in done.stderr) == (2, True)
@@ -91,7 +91,7 @@ def test_patterns_that_no_file_matches_at_all_are_no_success(project: Path) -> N
     assert (code, report["files"]) == (0, [])
 
 
-def test_the_table_says_how_to_judge_and_options_win(project: Path) -> None:
+def test_check_options_override_the_check_table(project: Path) -> None:
     bad = (project / "codes" / "bad.csv").read_text()
     (project / "bulkops.toml").write_text(CONFIG + 'select = ["COD"]\nfail-on = "never"\n')
     code, report = check(project, "codes/bad.csv")
@@ -116,7 +116,7 @@ def test_annotations_for_workflows_are_escaped(project: Path) -> None:
     lines = done.stdout.splitlines()
     assert all(line.startswith(("::error file=codes/a%2Cb.csv,", "::warning file=codes/a%2Cb.csv,")) for line in lines)
     assert any(",line=2,title=TYP" in line and "50%25: A" in line for line in lines), lines
-    assert all(re.search(r"[^.]\. [A-Z]", line) for line in lines), lines  # what is wrong, and what to do
+    assert all(re.search(r"[^.]\. [A-Z]", line) for line in lines), lines  # the problem, and the next step
     assert "1 file checked." in done.stderr
 
 
@@ -135,7 +135,7 @@ def test_findings_for_code_scanning_are_sarif(project: Path) -> None:
         assert result["level"] in ("error", "warning")
 
 
-def test_a_name_that_is_no_utf_8_is_told_to_code_scanning(project: Path) -> None:
+def test_a_file_name_that_is_not_utf_8_is_escaped_in_sarif(project: Path) -> None:
     odd = project / os.fsdecode(b"codes/s\xff.csv")
     odd.write_text("value\nCO 12 \n")
     done = say(project, "--format", "sarif", str(odd.relative_to(project)))
@@ -143,7 +143,7 @@ def test_a_name_that_is_no_utf_8_is_told_to_code_scanning(project: Path) -> None
     assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "codes/s%FF.csv"
 
 
-def test_it_works_from_a_folder_below(project: Path) -> None:
+def test_check_finds_the_configuration_of_a_parent_folder(project: Path) -> None:
     assert len(check(project / "codes")[1]["files"]) == 3
 
 
@@ -164,7 +164,7 @@ def test_it_works_from_a_folder_below(project: Path) -> None:
         ('[check]\ncoupons = "*.csv"\nselect = ["COD20"]\nignore = "XLX1"\n', "Unknown rule 'XLX1'"),
     ],
 )
-def test_a_table_that_makes_no_sense_is_explained(project: Path, config: str, word: str) -> None:
+def test_an_invalid_check_table_is_an_error_with_the_reason(project: Path, config: str, word: str) -> None:
     (project / "bulkops.toml").write_text(config)
     code, report = check(project)
     assert code == 2

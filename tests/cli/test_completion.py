@@ -63,7 +63,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def offered(shell: str, line: str, place: Path) -> list[str]:
-    """Return what a shell offers for the last word of a line."""
+    """Return the completions that a shell offers for the last word of a line."""
     if shutil.which(shell) is None:
         pytest.skip(f"{shell} is not installed")
     script = SCRIPTS[shell].format(words=line, dump=place / "dump")

@@ -1,17 +1,22 @@
-"""A wait says what it waits for and, on a terminal, how long it still takes."""
+"""A wait prints its reason and, on a terminal, the remaining seconds."""
 
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bulkops.cli.output.console import Console
 from bulkops.clock import SystemClock
+from bulkops.errors import Interrupted
 from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.request import request_of
 from bulkops.exporting.spool import spool
+from bulkops.ledger.events import RequestSent
+from bulkops.ledger.states import ChunkState
 from bulkops.readback.fetch.rows import read_back
 from bulkops.reconciling.run import EvidenceSource, reconcile
 from bulkops.sandbox.serve import SandboxServer
@@ -19,9 +24,12 @@ from bulkops.settings import Secret, Target
 from bulkops.transport.client import ApiClient
 from bulkops.transport.limiter import NoLimiter
 from bulkops.transport.notices import Notifier, Uncounted
+from bulkops.upload.evidence.contenders import contenders_of, wait_for_answers
+from bulkops.upload.workflow import Guards
 from bulkops_validators import CONTRACTS
 from tests.cli.running import KEY, Shell
 from tests.cli.terminal import Terminal
+from tests.crash.desk import Desk
 from tests.crash.truth import CASES
 
 COUPONS = CASES["coupons"]
@@ -50,7 +58,7 @@ def test_a_wait_for_evidence_is_one_line_in_a_log(shell: Shell, sandbox: Sandbox
 
 
 class Turned(SystemClock):
-    """A clock whose waits take no time."""
+    """A clock that waits without taking time."""
 
     def __init__(self) -> None:
         self.passed = 0.0
@@ -71,7 +79,7 @@ def counted_waits(client: ApiClient) -> list[float]:
 
 @pytest.fixture
 def fast() -> Iterator[SandboxServer]:
-    """Run a sandbox without a rate limit, for clocks whose waits take no time."""
+    """Run a sandbox without a rate limit, for clocks that wait without taking time."""
     with SandboxServer(key=KEY, rate_limit=0) as server:
         yield server
 
@@ -119,6 +127,31 @@ def test_a_retry_counts_its_wait_down_and_a_read_back_shows_its_rows(fast: Sandb
         assert readback is not None
         assert list(read_back(client, readback, {"pool": 1}, {}))
     assert shown == [("reading back", "B")]
+
+
+class Stopped(Turned):
+    """A clock on which the first wait is interrupted, as by Ctrl-C."""
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        raise Interrupted("Interrupted.")
+
+
+def test_an_interrupted_wait_for_another_job_removes_its_countdown(fast: SandboxServer, tmp_path: Path) -> None:
+    case, desk = CASES["giveaways"], Desk(folder=tmp_path, base_url=fast.base_url, response_timeout=30)
+    first, second = (
+        desk.begin(case.contract, case.write(tmp_path / name, records=3, seed=1), case.ids, guards=Guards(again=True))
+        for name in ("first.csv", "second.csv")
+    )
+    known: dict[str, Any] = {"first_sent": desk.clock.now(), "clock_offset": 0.0, "attempts": 1}
+    request = RequestSent(attempt=1, clock_offset=None)
+    desk.ledger.move(first.id, desk.chunks(first.id)[0], ChunkState.SENDING, request, **known)
+    with desk.opened(second, desk.target(case.ids)) as context:
+        left = counted_waits(context.client)
+        with pytest.raises(Interrupted):
+            wait_for_answers(replace(context, clock=Stopped()), contenders_of(context))
+    assert left[0] > 20
+    assert left[-1] == 0.0
 
 
 def test_a_terminal_shows_a_countdown_without_a_bar_and_a_log_does_not(shell: Shell) -> None:

@@ -18,7 +18,7 @@ def rights(ended: Ended) -> dict[str, str]:
     return {each["operation"]: each["state"] for each in ended.json["operations"]}
 
 
-def test_everything_that_works_is_ok_and_nothing_is_changed(shell: Shell, sandbox: SandboxServer) -> None:
+def test_doctor_without_problems_reports_ok_and_changes_nothing(shell: Shell, sandbox: SandboxServer) -> None:
     ended = shell.run("doctor", "--application", "1", "--campaign", "1", "--json")
     assert (ended.code, ended.json["state"]) == (0, "ok"), ended.out
     assert set(states(ended).values()) == {"ok"}

@@ -49,12 +49,12 @@ def bulkops(*words: str, cwd: Path | None = None, **environment: str) -> subproc
         (["export", "coupons", "--application", "1", "-o", "-", "--base-url", "http://[::1"], "not a base address"),
     ],
 )
-def test_a_mistake_is_answered_with_what_was_meant(words: list[str], told: str, tmp_path: Path) -> None:
+def test_a_misspelt_word_gets_a_suggestion(words: list[str], told: str, tmp_path: Path) -> None:
     done = bulkops(*words, cwd=tmp_path)
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
 
 
-def test_an_odd_configuration_ends_in_a_message(tmp_path: Path) -> None:
+def test_an_unusual_configuration_is_an_error_without_traceback(tmp_path: Path) -> None:
     words = ("export", "coupons", "--application", "1", "-o", "x.csv", "--target", "live", "--json")
     for text in (
         '[targets]\nlive = "x"',
@@ -67,7 +67,7 @@ def test_an_odd_configuration_ends_in_a_message(tmp_path: Path) -> None:
         assert KEY not in done.stderr + done.stdout
 
 
-def test_a_closed_stdout_is_said_before_anything_is_done() -> None:
+def test_a_closed_stdout_is_reported_before_any_work() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m bulkops rules >&-"], stderr=subprocess.PIPE, text=True, check=False
     )
@@ -109,7 +109,7 @@ def wait_until_it_reads(process: subprocess.Popen[str], file: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["validate", "fix", "check"])
-def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
+def test_a_signal_ends_a_command_that_reads_a_file(command: str, tmp_path: Path) -> None:
     pipe, out = tmp_path / "pipe.csv", tmp_path / "out.csv"
     os.mkfifo(pipe)
     words = ["validate", "coupons", str(pipe)]
@@ -143,7 +143,7 @@ def test_a_signal_ends_what_reads_a_file(command: str, tmp_path: Path) -> None:
     assert list(tmp_path.glob("out.csv*")) == []
 
 
-def test_nothing_follows_a_document_whose_writing_was_interrupted() -> None:
+def test_a_document_interrupted_while_written_is_not_followed_by_another() -> None:
     words = [*BULKOPS, "rules", "--json"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -156,7 +156,7 @@ def test_nothing_follows_a_document_whose_writing_was_interrupted() -> None:
     assert '"exit": 130' not in told
 
 
-def test_a_table_begins_with_its_first_line_and_has_no_colour_where_none_is_wanted() -> None:
+def test_a_table_begins_with_its_header_and_follows_no_color() -> None:
     assert bulkops("rules").stdout.splitlines()[0].split()[:2] == ["code", "name"]
     seen = on_a_terminal(["validate", "coupons", str(SAMPLES / "broken" / "coupons.csv")], NO_COLOR="1")
     assert "\x1b[3" not in seen
@@ -188,13 +188,13 @@ def on_a_terminal(words: list[str], *, columns: int = 120, **environment: str) -
     return seen.decode()
 
 
-def test_what_a_terminal_would_obey_is_written_out() -> None:
+def test_control_characters_are_escaped_on_a_terminal() -> None:
     assert one_line("a\x1b[2Jb\nc\u202ed") == "a\\x1b[2Jb\\nc\\u202ed"
     assert one_line("Zoë 🎉") == "Zoë 🎉"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_another_encoding_of_stdout_is_no_trouble(encoding: str, tmp_path: Path) -> None:
+def test_another_encoding_of_stdout_causes_no_error(encoding: str, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("value\nŁÓDŹ 🎉\n")
     done = bulkops("validate", "coupons", str(file), "--json", PYTHONIOENCODING=encoding)

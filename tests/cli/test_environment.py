@@ -50,7 +50,7 @@ def test_every_option_has_a_variable_of_its_command() -> None:
             assert (first, *others)[-1] == f"BULKOPS_{long}".upper().replace("-", "_")
 
 
-def test_a_short_name_means_one_thing() -> None:
+def test_a_shared_variable_has_the_same_type_in_every_command() -> None:
     found = defaultdict(set)
     for context in CONTEXTS:
         for option in context.command.params:
@@ -81,7 +81,7 @@ def test_a_guard_is_lifted_for_one_command_only() -> None:
         ("BULKOPS_RULES_JSON", "1", ["rules", "COD203"], '"code"'),
     ],
 )
-def test_the_environment_is_read(variable: str, value: str, words: list[str], told: str) -> None:
+def test_a_variable_of_the_environment_sets_its_option(variable: str, value: str, words: list[str], told: str) -> None:
     words = [str(SAMPLES / "stores.csv") if word == "STORES" else word for word in words]
     done = CliRunner(env={variable: value}).invoke(cli, words)
     assert told in done.output
@@ -102,7 +102,7 @@ def test_an_error_is_one_document_where_json_comes_from_the_environment(tmp_path
         assert (ended.code, ended.json["error"]["exit"]) == (2, 2)
 
 
-def test_a_value_that_makes_no_sense_names_its_variable(tmp_path: Path) -> None:
+def test_an_invalid_value_of_the_environment_is_an_error_that_names_its_variable(tmp_path: Path) -> None:
     shell = Shell(tmp_path / "state")
     words = ("plan", "coupons", str(SAMPLES / "coupons.csv"))
     for variable, value, told in (

@@ -1,4 +1,4 @@
-"""The export command: the names and filters of all exports, and what it refuses before any request."""
+"""The export command: the names and filters of all exports, and the refusals before any request."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +34,7 @@ def run(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)
-def test_each_export_tells_its_filters(export: Export) -> None:
+def test_help_of_each_export_lists_its_filters(export: Export) -> None:
     text = run(export.name, "--help").stdout
     assert all(f"--{f.name}" in text for f in export.filters)
 
@@ -50,7 +50,7 @@ def test_every_contract_with_a_csv_read_back_has_an_export_of_its_name() -> None
         assert path in EXPORTS[name].paths
 
 
-def test_an_unknown_export_names_those_there_are() -> None:
+def test_an_unknown_export_is_an_error_that_lists_the_exports() -> None:
     result = run("vouchers", "-o", "x.csv")
     assert isinstance(result.exception, UsageError)
     assert "coupons" in str(result.exception)
@@ -68,7 +68,7 @@ def test_an_unknown_export_names_those_there_are() -> None:
         (("coupons", "--application", "1", "--window", "1d"), "--created-after"),
     ],
 )
-def test_what_is_missing_or_cannot_be_is_said_with_its_option(
+def test_a_missing_or_impossible_value_is_an_error_that_names_its_option(
     arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
@@ -182,7 +182,7 @@ def test_id_that_an_export_does_not_take_is_refused_by_its_option(arguments: tup
 
 
 @pytest.mark.parametrize("export", EXPORTS.values(), ids=lambda e: e.name)
-def test_every_export_refuses_the_ids_that_it_has_no_use_for(export: Export) -> None:
+def test_every_export_refuses_ids_that_it_does_not_use(export: Export) -> None:
     needed = [word for name in export.ids for word in (f"--{name}", "1")]
     needed += [word for name in export.path_names for word in (f"--{name.name}", "1")]
     for name in set(ID_NAMES) - set(export.ids):
@@ -193,9 +193,7 @@ def test_every_export_refuses_the_ids_that_it_has_no_use_for(export: Export) -> 
 
 @pytest.mark.parametrize("command", ["import", "reconcile"])
 @pytest.mark.parametrize("contract", CONTRACTS.values(), ids=lambda c: c.name)
-def test_every_contract_refuses_the_ids_that_it_has_no_use_for(
-    command: str, contract: Contract, tmp_path: Path
-) -> None:
+def test_every_contract_refuses_ids_that_it_does_not_use(command: str, contract: Contract, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("x\n")
     ids = max((route.ids for route in contract.routes), key=len)

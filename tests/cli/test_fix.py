@@ -37,7 +37,7 @@ def fix(*arguments: str | Path) -> Result:
     return result
 
 
-def test_a_spoilt_file_becomes_clean(tmp_path: Path) -> None:
+def test_fix_of_a_broken_file_writes_a_clean_copy(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(SPOILT)
     decided = ("--time-zone", "Europe/Berlin", "--encoding", "cp1252", "--start-of-day")
@@ -73,7 +73,7 @@ def test_the_difference_can_be_shown(tmp_path: Path) -> None:
     assert lines[:3] == ["@@ line 2 limitval XLS110 @@", "-1.0", "+1"]
 
 
-def test_repairs_that_could_be_wrong_wait_for_unsafe(tmp_path: Path) -> None:
+def test_uncertain_repairs_are_made_only_with_unsafe(tmp_path: Path) -> None:
     source, safe, unsafe = (tmp_path / name for name in ("in.csv", "safe.csv", "unsafe.csv"))
     content = b'value,limitval\nCO\xe2\x80\x8bDE1,1\nCODE2,"1,500"\nCODE1,5\n'
     source.write_bytes(content)
@@ -83,7 +83,7 @@ def test_repairs_that_could_be_wrong_wait_for_unsafe(tmp_path: Path) -> None:
     assert unsafe.read_bytes() == b"value,limitval\nCODE1,1\nCODE2,1500\n"
 
 
-def test_a_file_is_never_written_over(tmp_path: Path) -> None:
+def test_fix_never_overwrites_its_input(tmp_path: Path) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(b"value\nCODE1 \n")
     assert "is the same file as" in str(fix("coupons", source, "-o", source, "--overwrite").exception)
@@ -91,14 +91,14 @@ def test_a_file_is_never_written_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"CODE1,1\nCODE2,2\n"])
-def test_without_a_header_there_is_nothing_to_go_by(tmp_path: Path, content: bytes) -> None:
+def test_fix_of_a_file_without_header_is_refused(tmp_path: Path, content: bytes) -> None:
     source = tmp_path / "in.csv"
     source.write_bytes(content)
     assert "has no usable header" in str(fix("coupons", source, "-o", tmp_path / "out.csv").exception)
     assert not (tmp_path / "out.csv").exists()
 
 
-def test_no_file_that_is_read_is_written(tmp_path: Path) -> None:
+def test_fix_refuses_an_output_that_is_also_an_input(tmp_path: Path) -> None:
     source, target, link, hard = (tmp_path / name for name in ("in.csv", "out.csv", "link.csv", "hard.csv"))
     source.write_bytes(SPOILT)
     link.symlink_to(source)
@@ -145,7 +145,7 @@ def spoilt(data: bytes, *places: int) -> bytes:
     return bytes(changed)
 
 
-def test_compressed_input_that_is_damaged_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_damaged_compressed_input_is_reported_and_leaves_no_file(tmp_path: Path) -> None:
     whole = zipped(tmp_path / "whole.zip")
     encrypted = spoilt(whole, 6, whole.rindex(b"PK\x01\x02") + 8)
     unknown = spoilt(whole, 8 + 1, whole.rindex(b"PK\x01\x02") + 10 + 1)
@@ -167,7 +167,7 @@ def test_compressed_input_that_is_damaged_is_told_and_leaves_nothing(tmp_path: P
 
 
 @pytest.mark.parametrize(("suffix", "mark"), [("gz", b"\x1f\x8b"), ("ZST", b"\x28\xb5\x2f\xfd"), ("csv", b"value")])
-def test_the_name_of_the_copy_says_whether_it_is_compressed(tmp_path: Path, suffix: str, mark: bytes) -> None:
+def test_the_name_of_the_copy_selects_its_compression(tmp_path: Path, suffix: str, mark: bytes) -> None:
     source, target = tmp_path / "in.csv", tmp_path / f"out.{suffix}"
     source.write_bytes(MANY)
     assert fix("coupons", source, "-o", target).return_value == 0
@@ -177,13 +177,13 @@ def test_the_name_of_the_copy_says_whether_it_is_compressed(tmp_path: Path, suff
         assert stream.read() == MANY.replace(b",1.0", b",1")
 
 
-def test_no_archive_is_written(tmp_path: Path) -> None:
+def test_fix_to_a_zip_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
     assert "cannot write" in str(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.zip").exception)
     assert not (tmp_path / "out.zip").exists()
 
 
-def test_a_copy_on_stdout_is_alone_there(tmp_path: Path) -> None:
+def test_stdout_contains_only_the_copy_if_it_is_the_output(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value,limitval\nCODE1,1.0\n")
     shell = Shell(tmp_path.with_name(f"{tmp_path.name}-state"))
     log = tmp_path / "changes.jsonl"
@@ -205,7 +205,7 @@ def test_a_list_of_changes_needs_a_file(tmp_path: Path) -> None:
     )
 
 
-def test_devices_are_written_to_and_stay(tmp_path: Path) -> None:
+def test_a_device_as_output_is_written_and_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value\nCODE1 \n")
     assert fix("coupons", tmp_path / "in.csv", "-o", "/dev/null", "--log", "/dev/null").return_value == 0
     assert Path("/dev/null").is_char_device()
@@ -243,7 +243,7 @@ def test_a_run_that_is_stopped_leaves_no_half_a_copy(tmp_path: Path, sign: signa
     assert part.exists() == (sign is signal.SIGKILL)
 
 
-def test_the_copy_is_written_even_if_nobody_looks_at_the_difference(tmp_path: Path) -> None:
+def test_the_copy_is_written_though_the_reader_of_the_difference_stops(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(MANY)
     line = '"$0" -m bulkops fix coupons "$1/in.csv" -o "$1/out.csv" --diff | head -1'
     command = ["bash", "-o", "pipefail", "-c", line, sys.executable, str(tmp_path)]
@@ -259,14 +259,14 @@ def test_control_characters_cannot_disturb_the_difference(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("first", [b'"CODE1","{""a"": 1}"', b"CODE1,"])
-def test_records_that_a_lone_carriage_return_parts_stay_two(tmp_path: Path, first: bytes) -> None:
+def test_records_separated_by_a_lone_carriage_return_remain_two(tmp_path: Path, first: bytes) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(b"value,attributes\n" + first + b'\r"CODE2","{""a"": 2}"\nCODE3,\n')
     fix("coupons", source, "-o", target)
     assert target.read_bytes() == b"value,attributes\n" + first + b'\n"CODE2","{""a"": 2}"\nCODE3,\n'
 
 
-def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
+def test_fix_never_joins_two_records_into_one_cell(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     content = b'attributes,value\nx,CODE1\n"{"a": 1}"\r"CODE2",CODE3\n'
     source.write_bytes(content)
@@ -274,7 +274,7 @@ def test_no_cell_is_made_of_two_records(tmp_path: Path) -> None:
     assert target.read_bytes() == content
 
 
-def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
+def test_remaining_findings_are_printed_with_the_command_that_repairs_them(tmp_path: Path) -> None:
     source, target = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_bytes(b"value,expirydate\nCAF\xe91,2030-12-31\nCODE2,03/04/2030\nCODE3\n")
     again = f"bulkops fix coupons {source} -o {target} --time-zone UTC --overwrite"
@@ -291,13 +291,13 @@ def test_what_is_left_is_said_with_the_command_for_it(tmp_path: Path) -> None:
     )
 
 
-def test_a_document_counts_what_is_left(tmp_path: Path) -> None:
+def test_a_document_counts_the_remaining_findings(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"Code,Value\nBLOOM-AA11,-10.0\n")
     report = json.loads(fix("coupons", tmp_path / "in.csv", "-o", tmp_path / "out.csv", "--json").stdout)
     assert report["left"] == {"errors": 1, "warnings": 0, "counts": {"HDR116": 1}}
 
 
-def test_what_is_left_of_a_copy_on_stdout_is_said_on_stderr(tmp_path: Path) -> None:
+def test_remaining_findings_of_a_copy_on_stdout_are_printed_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value\nCAF\xe91\n")
     ended = Shell(tmp_path).run("validate", "coupons", str(tmp_path / "in.csv"))
     assert "in cp1252" in ended.out

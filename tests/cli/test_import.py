@@ -32,7 +32,7 @@ def test_an_import_is_done_balanced_and_proved(shell: Shell, sandbox: SandboxSer
     assert (again.code, document["job"] in again.json["error"]["message"]) == (5, True)
 
 
-def test_errors_in_the_file_stop_everything(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_an_import_of_a_file_with_errors_sends_no_request(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
     file = tmp_path / "bad.csv"
     file.write_text("value,limitval\nCODE-1,3\nCODE-2,many\n")
     ended = shell.run("import", "coupons", str(file), *CAMPAIGN, "--json")
@@ -134,7 +134,7 @@ def test_the_second_signal_stops_at_once_and_the_job_resumes(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_before_the_first_request_leaves_nothing_behind(
+def test_a_signal_before_the_first_request_leaves_no_job(
     number: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sandbox.set_faults("exports=slow:5")
@@ -149,7 +149,7 @@ def test_a_signal_before_the_first_request_leaves_nothing_behind(
     assert shell.run("jobs", "list", "--json").json == {"jobs": []}
 
 
-def test_a_reconciliation_that_fails_does_not_cost_the_job_its_document(
+def test_a_failed_reconciliation_still_prints_the_document_of_the_job(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sandbox.set_faults("exports=403")

@@ -29,7 +29,7 @@ def harmless(text: str, *, commands: int = 0) -> bool:
 
 @pytest.fixture
 def odd(tmp_path: Path) -> Path:
-    """Return a file whose name, header and cells all carry the payload."""
+    """Return a file with the payload in its name, header and cells."""
     path = tmp_path / f"{SPELT.replace('/', '')}.csv"
     quoted = '"' + PAYLOAD.replace('"', '""') + '"'
     path.write_text(f"value,{quoted},startdate\n{quoted},x,{quoted}\n", newline="")

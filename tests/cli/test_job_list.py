@@ -79,7 +79,7 @@ def test_the_exit_code_of_the_list_is_for_monitoring_only_if_asked(shell: Shell)
 
 
 def broken_off(shell: Shell, sandbox: SandboxServer, file: Path, pool: int) -> str:
-    """Begin an import whose second chunk is refused, so that the job can be resumed."""
+    """Begin an import, refuse its second chunk, and return the job, which can be resumed."""
     sandbox.set_faults("imports@2=403")
     ended = shell.run("import", "giveaways", str(file), "--pool", str(pool), "--max-rows", "10", "--again", "--json")
     sandbox.set_faults(None)
@@ -111,7 +111,7 @@ def test_resume_all_takes_no_job_file_or_id(words: tuple[str, ...], shell: Shell
     assert "--all" in ended.err
 
 
-def test_resume_all_without_an_unfinished_job_says_so(shell: Shell) -> None:
+def test_resume_all_without_an_unfinished_job_reports_it(shell: Shell) -> None:
     ended = shell.run("jobs", "resume", "--all")
     assert (ended.code, ended.out) == (0, "No job is unfinished.\n")
 

@@ -50,7 +50,9 @@ def test_a_cancelled_job_is_never_resumed(shell: Shell, sandbox: SandboxServer, 
     assert sandbox.state.count("giveaway") == 10
 
 
-def test_undo_puts_back_what_a_replacement_removed(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_undo_restores_the_rows_that_a_replacement_removed(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     old, new = tmp_path / "old.csv", tmp_path / "new.csv"
     old.write_text("item\nred\ngreen\n")
     new.write_text("item\nred\nblue\n")
@@ -63,7 +65,7 @@ def test_undo_puts_back_what_a_replacement_removed(shell: Shell, sandbox: Sandbo
     assert [row["item"] for row in sandbox.state.rows("collection_item", owner=1)] == ["red", "green"]
 
 
-def test_unknown_jobs_and_empty_ledgers_are_told_plainly(shell: Shell) -> None:
+def test_an_unknown_job_is_exit_2_and_an_empty_ledger_is_reported(shell: Shell) -> None:
     assert shell.run("jobs", "show", "nothing").code == 2
     assert shell.run("jobs", "show").code == 2
     assert "contains no jobs" in shell.run("jobs", "list").out
@@ -83,7 +85,9 @@ def test_undo_of_a_job_that_changed_nothing_is_refused(shell: Shell, sandbox: Sa
     assert sandbox.state.count("collection_item") == 30
 
 
-def test_undo_leaves_what_came_after_the_job_unless_told(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_undo_keeps_rows_imported_after_the_job_without_max_removals(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     def items(*names: str) -> str:
         file = tmp_path / f"{'-'.join(names)}.csv"
         file.write_text("item\n" + "".join(f"{name}\n" for name in names))
@@ -102,7 +106,7 @@ def test_undo_leaves_what_came_after_the_job_unless_told(shell: Shell, sandbox: 
 
 
 @pytest.mark.parametrize("words", [("list",), ("show",), ("show", "--json")])
-def test_looking_at_jobs_starts_none_of_the_heavy_machinery(words: tuple[str, ...], shell: Shell) -> None:
+def test_listing_jobs_imports_no_heavy_library(words: tuple[str, ...], shell: Shell) -> None:
     ledger = Ledger.open(str(shell.state / "ledger.db"), clock=SystemClock())
     ledger.create(JOB, [CHUNK])
     ledger.close()

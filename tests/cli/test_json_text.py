@@ -14,7 +14,7 @@ documents = st.recursive(plain, lambda inner: st.lists(inner) | st.dictionaries(
 
 
 @given(documents)
-def test_the_quick_encoder_writes_what_the_other_one_writes(document: Any) -> None:
+def test_the_fast_encoder_writes_the_same_text_as_the_other(document: Any) -> None:
     assert json_text(document, objects=MANY) == json_text(document)
 
 
@@ -23,12 +23,12 @@ def test_numbers_are_read_back_as_they_were(numbers: list[float]) -> None:
     assert json.loads(json_text(numbers, objects=MANY)) == numbers
 
 
-def test_what_is_no_json_value_becomes_its_text() -> None:
+def test_a_value_unknown_to_json_is_written_as_text() -> None:
     path = Path("a/b.csv")
     assert json_text([path], objects=MANY) == json_text([path]) == '[\n  "a/b.csv"\n]'
 
 
-def test_half_a_character_is_written_all_the_same() -> None:
+def test_half_a_surrogate_pair_is_written_by_both_encoders() -> None:
     halves = ["\ud800"] * MANY
     assert json_text(halves, objects=MANY) == json_text(halves)
     assert json.loads(json_text(halves, ascii_only=True)) == halves

@@ -124,7 +124,7 @@ def test_a_damaged_database_of_an_inbox_is_found_by_check_and_refused_by_backup(
     assert not (place / "copy.zip").exists()
 
 
-def test_a_backup_never_replaces_a_file_of_somebody_else(shell: Shell, place: Path) -> None:
+def test_a_backup_never_replaces_a_foreign_file(shell: Shell, place: Path) -> None:
     imported(shell, "giveaways", "codes.csv", "--pool", "1")
     (place / "theirs.zip").write_text("x")
     assert shell.run("ledger", "backup", "theirs.zip", "--ledger", "own.db").code == 2
@@ -133,7 +133,7 @@ def test_a_backup_never_replaces_a_file_of_somebody_else(shell: Shell, place: Pa
 
 
 @pytest.mark.parametrize("ledger", ["none.db", "other.db", "postgresql://u:secret@127.0.0.1:1/x"])
-def test_a_backup_of_no_sqlite_ledger_is_a_usage_error(shell: Shell, ledger: str) -> None:
+def test_a_backup_of_a_ledger_that_is_not_sqlite_is_a_usage_error(shell: Shell, ledger: str) -> None:
     with closing(sqlite3.connect("other.db")) as other:
         other.execute("CREATE TABLE theirs (x)")
     done = shell.run("ledger", "backup", "copy.zip", "--ledger", ledger)
@@ -141,7 +141,7 @@ def test_a_backup_of_no_sqlite_ledger_is_a_usage_error(shell: Shell, ledger: str
     assert not Path("copy.zip").exists()
 
 
-def test_check_finds_books_that_do_not_balance_and_missing_files(shell: Shell, place: Path) -> None:
+def test_ledger_check_reports_unbalanced_counts_and_missing_files(shell: Shell, place: Path) -> None:
     imported(shell, "giveaways", "codes.csv", "--pool", "1")
     assert "no problem found" in shell.run("ledger", "check", "--ledger", "own.db").out
     with sqlite3.connect("own.db") as connection:

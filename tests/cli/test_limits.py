@@ -63,7 +63,7 @@ def bulkops(tmp_path: Path) -> Callable[..., Measured]:
 
 
 def runs(byte: bytes, blocks: int) -> bytes:
-    """Return a Zstandard frame whose blocks of four bytes stand for 128 KiB each."""
+    """Return a Zstandard frame with blocks of four bytes that decompress to 128 KiB each."""
     head = b"\x28\xb5\x2f\xfd\x00\x38" + struct.pack("<I", len(HEADER) << 3)[:3] + HEADER
     size = 131_071
     block = [struct.pack("<I", size << 3 | 1 << 1 | last)[:3] + byte for last in (0, 1)]
@@ -323,7 +323,7 @@ def test_a_pipe_is_validated_and_one_without_a_line_end_is_refused(
         assert ended.peak < MOST_MEMORY / 2
 
 
-def test_standard_input_that_is_a_device_or_empty_is_no_file_of_records(tmp_path: Path) -> None:
+def test_standard_input_that_is_empty_or_a_device_is_refused_without_traceback(tmp_path: Path) -> None:
     for name in (os.devnull, "/dev/zero"):
         with Path(name).open("rb") as stream:
             words = [sys.executable, "-m", "bulkops", "validate", "audiences", "-"]

@@ -74,7 +74,7 @@ def small(contract: Contract) -> list[str]:
 
 
 @ALL
-def test_the_small_files_of_these_tests_are_sound(contract: Contract, tmp_path: Path) -> None:
+def test_the_small_files_of_these_tests_have_no_finding(contract: Contract, tmp_path: Path) -> None:
     assert counts(contract, written(tmp_path / "f.csv", contract, small(contract))) == {}
 
 
@@ -103,7 +103,7 @@ def export_header(contract: Contract) -> str:
 
 @ALL
 @pytest.mark.parametrize("rule", MISREAD)
-def test_records_that_are_none_stop_every_command(contract: Contract, rule: str, tmp_path: Path) -> None:
+def test_misread_records_stop_every_command(contract: Contract, rule: str, tmp_path: Path) -> None:
     file = written(tmp_path / "f.csv", contract, MISREAD[rule](contract))
     validated = run("validate", contract.name, file)
     assert (code_of(validated), rule in validated.stdout) == (1, True)
@@ -114,7 +114,7 @@ def test_records_that_are_none_stop_every_command(contract: Contract, rule: str,
     assert code_of(imported) == 1
     assert rule in imported.stdout
     if contract.routes[0].readback is None:
-        return  # there is no export to compare with
+        return  # the contract has no export to compare with
     export = tmp_path / "export.csv"
     export.write_text(f"{export_header(contract)}\n")
     reconciled = run("reconcile", contract.name, file, "--export", export)
@@ -165,7 +165,7 @@ def test_a_header_in_a_file_of_one_column_ends_no_command_early(tmp_path: Path) 
     ]
 
 
-def test_a_value_that_is_called_like_its_column_is_imported_if_accepted(
+def test_a_value_equal_to_its_column_name_is_imported_if_accepted(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     file = tmp_path / "f.csv"
@@ -225,7 +225,7 @@ def test_accepted_decimals_are_imported_and_the_proof_accepts_them_too(
 
 
 @pytest.mark.parametrize("word", ["TYP101", "COD101", "NOPE", "XLS115"])
-def test_a_rule_that_stops_nothing_or_cannot_be_lifted_is_a_usage_error(word: str, tmp_path: Path) -> None:
+def test_accept_of_a_rule_that_cannot_be_accepted_is_a_usage_error(word: str, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text(POINTS)
     result = run("import", "loyalty-points", file, *PROGRAM, "--accept", word)
@@ -233,7 +233,7 @@ def test_a_rule_that_stops_nothing_or_cannot_be_lifted_is_a_usage_error(word: st
     assert "VAL115 (three-decimals-throughout)" in str(result.exception)
 
 
-def test_a_comparison_says_how_three_decimals_were_read(tmp_path: Path) -> None:
+def test_a_comparison_reports_how_three_decimals_were_read(tmp_path: Path) -> None:
     file, export = tmp_path / "f.csv", tmp_path / "export.csv"
     file.write_text("store_integration_id,limit\nSTORE-1,1.000\n")
     export.write_text("store_integration_id,limit\nSTORE-1,1\n")

@@ -1,4 +1,4 @@
-"""Commands write over what they wrote themselves, over other files only if told to, and never over a job's file."""
+"""Commands overwrite their own files, other files only with an option, and the file of a job never."""
 
 import sqlite3
 from collections.abc import Callable
@@ -157,7 +157,7 @@ def test_a_state_folder_that_cannot_be_written_breaks_no_command(tmp_path: Path)
     assert [path.name for path in tmp_path.iterdir() if "baseline" in path.name] == ["baseline.json"]
 
 
-def test_a_link_is_written_through_not_replaced(tmp_path: Path) -> None:
+def test_a_write_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     target, link = tmp_path / "target.txt", tmp_path / "link.txt"
     link.symlink_to(target)
     for text in (b"one", b"two"):
@@ -166,7 +166,7 @@ def test_a_link_is_written_through_not_replaced(tmp_path: Path) -> None:
     assert (link.is_symlink(), target.read_bytes()) == (True, b"two")
 
 
-def test_a_file_that_came_while_another_was_written_stays(tmp_path: Path) -> None:
+def test_a_file_created_during_a_write_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
 
     def write() -> None:

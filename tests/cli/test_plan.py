@@ -1,4 +1,4 @@
-"""`bulkops plan` and `bulkops split`: the same chunks, told and written."""
+"""`bulkops plan` and `bulkops split`: the same chunks, printed and written."""
 
 import gzip
 import hashlib
@@ -24,7 +24,7 @@ def run(*words: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_plan_tells_chunks_requests_and_least_time(tmp_path: Path) -> None:
+def test_plan_prints_chunks_requests_and_minimum_time(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text("value\n" + "".join(f"CODE-{n}\n" for n in range(10)))
     code, out = run("plan", "coupons", str(file), "--max-rows", "1", "--json")
@@ -75,7 +75,7 @@ def test_a_replacement_is_never_split(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("plan",), ("split", "--into", "out"), ("import",)])
-def test_what_is_not_a_regular_file_is_refused(words: tuple[str, ...], tmp_path: Path) -> None:
+def test_a_named_pipe_is_refused_as_input(words: tuple[str, ...], tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     result = CliRunner().invoke(cli, [words[0], "coupons", str(pipe), *words[1:], "--json", *ids(words[0])])
@@ -107,7 +107,7 @@ def test_a_compressed_file_is_refused_before_anything_is_read(command: str, name
 
 
 @pytest.mark.parametrize("command", ["plan", "split", "import"])
-def test_a_workbook_is_refused_as_what_it_is(command: str, tmp_path: Path) -> None:
+def test_a_workbook_with_the_suffix_csv_is_refused_as_a_workbook(command: str, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("[Content_Types].xml", "")

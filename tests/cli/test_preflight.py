@@ -210,7 +210,7 @@ def test_a_server_that_fails_at_reading_is_asked_no_further_and_the_import_goes_
     assert len(ended.json["preflight"]["not_checked"]) == 2
 
 
-def test_a_server_without_the_reading_operations_is_no_reason_to_refuse(tmp_path: Path) -> None:
+def test_an_import_into_a_server_without_reading_operations_is_sent(tmp_path: Path) -> None:
     with ForeignServer() as server:
         server.world.key = KEY
         shell = Shell(tmp_path / "state", server.base_url)
@@ -276,7 +276,7 @@ def recipe(tmp_path: Path, *steps: dict[str, object]) -> str:
 
 
 def swapped(tmp_path: Path) -> str:
-    """Return a recipe whose first step is right, and whose other two have each other's program."""
+    """Return a recipe with a correct first step and two steps that have each other's program."""
     points = "customerprofileid,amount\ncustomer-0001,5\n"
     return recipe(
         tmp_path,
@@ -342,3 +342,75 @@ def changed_world(shell: Shell, sandbox: SandboxServer, **changes: object) -> En
     world = sandbox.state.world.model_copy(update=changes)
     sandbox.state = sandbox._service.state = replace(sandbox.state, world=world)
     return shell.run("jobs", "resume", "--json")
+
+
+def loyalty_steps(tmp_path: Path, cards: str, points: str, **more: object) -> str:
+    """Return a recipe that imports cards and then their points into the card-based program of the sandbox."""
+    steps: list[dict[str, object]] = [
+        {"contract": "loyalty-cards", "file": written(tmp_path, cards, "cards.csv"), "ids": {"program": 2}},
+        {"contract": "loyalty-points", "file": written(tmp_path, points, "points.csv"), "ids": {"program": 2}, **more},
+    ]
+    return recipe(tmp_path, *steps)
+
+
+def test_points_for_cards_of_no_earlier_step_stop_a_recipe_with_their_records(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    cards = "identifier,state\n" + "".join(f"NEW-{n:04},active\n" for n in range(50))
+    points = "identifier,amount\n" + "".join(f"NEW-{n:04},5\n" for n in range(45, 55))
+    ended = shell.run("run", loyalty_steps(tmp_path, cards, points), "--json")
+    assert (ended.code, nothing_was_sent(sandbox)) == (1, True), ended.err
+    (step,) = ended.json["steps"]
+    found = step["preflight"]
+    assert (step["number"], found["counts"]) == (2, {"ACC134": 5})
+    assert [each["record"] for each in found["findings"]] == [6, 7, 8, 9, 10]
+    assert "is not in step 1 of the recipe" in found["findings"][0]["message"]
+    accepted = loyalty_steps(tmp_path, cards, points, accept="ACC134")
+    assert shell.run("run", accepted, "--dry-run").code == 0
+
+
+def test_a_few_cards_of_no_earlier_step_are_searched_in_the_account(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    imported = written(tmp_path, CARDS, "before.csv")
+    assert shell.run("import", "loyalty-cards", imported, "--program", "2", "--yes").code == 0
+    steps = loyalty_steps(tmp_path, "identifier,state\nNEW-0001,active\n", "identifier,amount\nCARD-0901,5\n")
+    ended = shell.run("run", steps, "--json")
+    assert ended.code == 0, ended.err
+    assert "Preflight: searching 1 of the file's" in ended.err
+    assert {step["as_expected"] for step in ended.json["steps"]} == {True}
+
+
+def test_the_order_of_steps_and_the_program_decide_which_cards_an_earlier_step_creates(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    card_file = written(tmp_path, CARDS, "cards.csv")
+    one = written(tmp_path, "identifier,amount\nCARD-0901,5\n", "one.csv")
+    cards: dict[str, object] = {"contract": "loyalty-cards", "file": card_file, "ids": {"program": 2}}
+    points: dict[str, object] = {"contract": "loyalty-points", "file": one, "ids": {"program": 2}}
+    elsewhere: dict[str, object] = {
+        "contract": "loyalty-points",
+        "file": written(tmp_path, "customerprofileid,amount\nc-1,5\n", "two.csv"),
+        "ids": {"program": 1},
+    }
+    assert shell.run("run", recipe(tmp_path, cards, elsewhere, points), "--dry-run").code == 0
+    ended = shell.run("run", recipe(tmp_path, points, cards), "--dry-run")
+    assert (ended.code, "'CARD-0901' is not in an earlier step of the recipe" in ended.err) == (1, True), ended.err
+    other = points | {"ids": {"program": 3}}
+    assert "ACC134" not in shell.run("run", recipe(tmp_path, cards, other), "--dry-run").err
+
+
+def test_members_of_no_earlier_points_step_are_searched_and_only_warned_of(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    points = written(tmp_path, "customerprofileid,amount\nnew-1,5\nnew-2,5\n", "points.csv")
+    tiers = written(tmp_path, "customerprofileid,tiername\nnew-1,Gold\ncustomer-0001,Gold\nnobody,Gold\n", "tiers.csv")
+    steps = recipe(
+        tmp_path,
+        {"contract": "loyalty-points", "file": points, "ids": {"program": 1}},
+        {"contract": "loyalty-tiers", "file": tiers, "ids": {"program": 1}},
+    )
+    ended = shell.run("run", steps, "--dry-run")
+    assert ended.code == 0, ended.err
+    assert "Preflight: searching 2 customer profiles, with 1 request." in ended.err
+    assert "tiers.csv:4: ACC131 unknown-profile: 'nobody' is not" in ended.err

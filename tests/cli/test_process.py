@@ -20,13 +20,13 @@ def ended(code: str, exit_code: int) -> str:
     return done.stdout
 
 
-def test_what_was_said_and_what_is_registered_for_the_end_come_out() -> None:
+def test_printed_text_and_exit_handlers_survive_the_fast_exit() -> None:
     assert ended(LATER, 3) == "said registered\n"
 
 
-def test_a_thread_at_work_is_waited_for() -> None:
+def test_a_running_thread_ends_before_the_process() -> None:
     assert ended(WORKING, 4) == "worked\n"
 
 
-def test_a_tracer_sees_the_ordinary_end() -> None:
+def test_a_traced_process_ends_without_the_fast_exit() -> None:
     assert ended("import sys; sys.settrace(lambda *_: None)", 5) == ""

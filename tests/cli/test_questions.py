@@ -25,7 +25,7 @@ def replaced(shell: Shell, tmp_path: Path) -> str:
     return str(ended.json["job"])
 
 
-def test_undo_on_a_terminal_shows_what_it_removes_and_takes_no_for_an_answer(
+def test_undo_on_a_terminal_shows_its_removals_and_stops_if_declined(
     shell: Shell, sandbox: SandboxServer, replaced: str, tmp_path: Path
 ) -> None:
     words = ("jobs", "undo", replaced, "--max-removals", "280")
@@ -75,7 +75,7 @@ def test_a_replacement_is_asked_about_after_its_target_was_compared(
     assert shell.run("jobs", "list", "--json").json["jobs"][0]["job"] == replaced
 
 
-def test_an_empty_replacement_shows_what_it_removes_and_keeps_both_guards(
+def test_an_empty_replacement_shows_its_removals_and_needs_both_options(
     shell: Shell, sandbox: SandboxServer, replaced: str, tmp_path: Path
 ) -> None:
     file = AUDIENCE.write(tmp_path / "none.csv", records=0, seed=1)
@@ -90,7 +90,7 @@ def test_an_empty_replacement_shows_what_it_removes_and_keeps_both_guards(
     assert (code, "290 removed" in seen) == (130, True)
 
 
-def test_cancel_on_a_terminal_shows_what_is_given_up_and_asks(
+def test_cancel_on_a_terminal_shows_the_unsent_records_and_asks(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sandbox.set_faults("imports@2=401")
@@ -104,7 +104,7 @@ def test_cancel_on_a_terminal_shows_what_is_given_up_and_asks(
     assert shell.run("jobs", "cancel", job, "--yes").code == 0
 
 
-def test_a_recipe_says_what_a_replacement_changes(shell: Shell, replaced: str, tmp_path: Path) -> None:
+def test_a_recipe_prints_the_changes_of_a_replacement(shell: Shell, replaced: str, tmp_path: Path) -> None:
     AUDIENCE.write(tmp_path / "fewer.csv", records=280, seed=1)
     recipe = tmp_path / "r.yaml"
     recipe.write_text("name: r\nsteps:\n  - contract: audiences\n    file: fewer.csv\n    ids: {audience: 1}\n")

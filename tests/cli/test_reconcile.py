@@ -1,4 +1,4 @@
-"""The reconcile command: what it prints, its exit codes, and what it refuses."""
+"""The reconcile command: its output, its exit codes and its refusals."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,7 @@ def test_a_mismatch_is_exit_1_and_one_json_document(codes: Path, tmp_path: Path)
     assert document["examples"][0] | {"class": "missing", "key": "A-1", "line": 3} == document["examples"][0]
 
 
-def test_what_has_no_read_back_is_unprovable_and_exit_0(tmp_path: Path) -> None:
+def test_a_contract_without_read_back_is_unprovable_and_exit_0(tmp_path: Path) -> None:
     file = tmp_path / "values.csv"
     file.write_text("item\nred\n")
     result = run("attribute-values", str(file), "--json")
@@ -53,7 +53,7 @@ def test_what_has_no_read_back_is_unprovable_and_exit_0(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["verdict"] == "unprovable"
 
 
-def test_only_rows_that_are_no_fault_are_called_so(codes: Path, tmp_path: Path) -> None:
+def test_only_other_rows_of_the_target_are_reported_as_expected(codes: Path, tmp_path: Path) -> None:
     doubled = run("giveaways", str(codes), "--export", export(tmp_path, "A-1", "A-1", "B-2", "B-2"))
     assert "Of 3 records: 1 unexpected." in doubled.stdout
     assert "no fault" not in doubled.stdout
@@ -77,13 +77,13 @@ def test_a_call_without_two_sides_is_a_usage_error(
     assert isinstance(result.exception, UsageError)
 
 
-def test_a_missing_file_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_name(tmp_path: Path) -> None:
     result = run("giveaways", str(tmp_path / "none.csv"), "--export", export(tmp_path))
     assert isinstance(result.exception, InputUnreadable)
     assert "none.csv" in result.exception.message
 
 
-def test_an_export_of_something_else_is_said(codes: Path, tmp_path: Path) -> None:
+def test_an_export_of_another_contract_is_a_data_error(codes: Path, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
     other.write_text("item\nx\n")
     coupons = tmp_path / "coupons.csv"
@@ -93,7 +93,7 @@ def test_an_export_of_something_else_is_said(codes: Path, tmp_path: Path) -> Non
     assert "'value'" in result.exception.message
 
 
-def test_balances_grow_by_what_was_sent_or_the_subledger_is_named(tmp_path: Path) -> None:
+def test_a_balance_that_differs_from_the_sent_points_is_reported_by_subledger(tmp_path: Path) -> None:
     points, export_file = tmp_path / "points.csv", tmp_path / "transactions.csv"
     points.write_text("customerprofileid,amount,subledgerid\na,10.10,\nb,20.20,\na,5,miles\n")
     export_file.write_text(
@@ -117,7 +117,7 @@ def test_balances_grow_by_what_was_sent_or_the_subledger_is_named(tmp_path: Path
     assert result.return_value == 1
 
 
-def test_a_job_knows_its_file_its_target_and_its_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_reconcile_of_a_job_uses_its_file_target_and_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
     codes = tmp_path / "codes.csv"
     codes.write_text("code\nJOB-1\nJOB-1\nJOB-2\n")

@@ -43,11 +43,11 @@ def job(folder: Path) -> None:
     CliRunner().invoke(cli, arguments, standalone_mode=False)
 
 
-def test_a_ledger_without_jobs_is_said() -> None:
+def test_a_report_of_a_ledger_without_jobs_is_a_usage_error() -> None:
     assert isinstance(run().exception, UsageError)
 
 
-def test_an_unknown_job_is_said(tmp_path: Path) -> None:
+def test_a_report_of_an_unknown_job_is_a_usage_error(tmp_path: Path) -> None:
     job(tmp_path)
     result = run("none-such")
     assert isinstance(result.exception, UsageError)
@@ -89,7 +89,7 @@ def test_the_file_of_the_job_a_folder_a_pipe_and_pdf_are_not_written(tmp_path: P
     assert not (tmp_path / "x.pdf").exists()
 
 
-def test_it_tells_the_version_the_options_the_end_and_what_to_do_about_findings(tmp_path: Path) -> None:
+def test_a_report_contains_version_options_end_and_advice_for_findings(tmp_path: Path) -> None:
     job(tmp_path)
     text = run("-o", "-", "--format", "md").stdout
     assert f"by bulkops {__version__}" in text

@@ -97,7 +97,7 @@ def test_a_step_that_was_imported_without_proof_is_proved(shell: Shell, tmp_path
     assert step["already_done_by"] == step["import"]["job"]
 
 
-def test_a_replacement_counts_for_nothing_once_another_file_went_there(
+def test_a_replaced_list_is_imported_again_after_another_file_replaced_it(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     for name, items in (("a", "red\nblue\n"), ("b", "green\n")):
@@ -112,13 +112,15 @@ def test_a_replacement_counts_for_nothing_once_another_file_went_there(
     assert {row["item"] for row in sandbox.state.rows("collection_item")} == {"red", "blue"}
 
 
-def test_again_imports_each_time(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_step_with_again_is_imported_in_each_run(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
     path = recipe(tmp_path, giveaways(tmp_path, again=True, reconcile=False))
     assert [run(shell, path).code, run(shell, path).code] == [0, 0]
     assert sandbox.state.count("giveaway") == 40
 
 
-def test_a_guard_that_says_no_names_the_key_that_lifts_it(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_guard_that_refuses_a_step_names_the_key_that_lifts_it(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     (tmp_path / "empty.csv").write_text("item\n")
     step = {"contract": "collections", "file": "empty.csv", "ids": {"collection": 1}}
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path), step))
@@ -221,7 +223,7 @@ def test_a_recipe_that_was_killed_goes_on_and_doubles_nothing(
     assert COUPONS.held(sandbox) == counted(rows_of(tmp_path / "c.csv"))
 
 
-def test_a_signal_while_a_step_is_still_compared_keeps_what_was_done(
+def test_a_signal_during_the_comparison_of_a_step_keeps_the_finished_steps(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     (tmp_path / "items.csv").write_text("item\nred\n")
@@ -236,7 +238,7 @@ def test_a_signal_while_a_step_is_still_compared_keeps_what_was_done(
     assert ended.json["steps"][1]["import"] is None
 
 
-def test_an_id_a_contract_has_no_use_for_is_refused(shell: Shell, tmp_path: Path) -> None:
+def test_a_step_with_an_id_that_its_contract_does_not_use_is_refused(shell: Shell, tmp_path: Path) -> None:
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path, ids={"pool": 1, "campaign": 2})))
     assert (ended.code, "the id campaign does not apply" in ended.json["error"]["message"]) == (2, True)
     ended = run(shell, recipe(tmp_path, giveaways(tmp_path, max_errors="few")))

@@ -79,7 +79,7 @@ def test_metrics_have_records_requests_findings_and_the_exit_code(shell: Shell, 
 
 
 @pytest.mark.parametrize("option", ["--log-file", "--metrics"])
-def test_a_file_of_somebody_else_is_never_written(shell: Shell, file: str, tmp_path: Path, option: str) -> None:
+def test_log_and_metrics_never_overwrite_a_foreign_file(shell: Shell, file: str, tmp_path: Path, option: str) -> None:
     before = Path(file).read_bytes()
     done = shell.run("validate", "giveaways", file, option, file)
     assert (done.code, option in done.err) == (2, True)

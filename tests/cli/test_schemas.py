@@ -94,7 +94,7 @@ def test_a_key_without_a_schema_fails_the_comparison() -> None:
 
 @pytest.fixture
 def configured(shell: Shell, tmp_path: Path) -> Path:
-    """Return a configuration whose check table names a good and a bad file."""
+    """Return a configuration with a valid and an invalid file in its check table."""
     shutil.copy(SAMPLES / "coupons.csv", tmp_path / "good.csv")
     shutil.copy(SAMPLES / "broken" / "coupons.csv", tmp_path / "bad.csv")
     path = tmp_path / "bulkops.toml"
@@ -314,5 +314,5 @@ def test_the_schema_of_the_configuration_accepts_what_bulkops_accepts(text: str,
         read()
 
 
-def test_the_tables_that_are_read_are_those_of_the_schema() -> None:
+def test_the_schema_of_the_configuration_has_every_table() -> None:
     assert set(TABLES) == set(ConfigurationFile.model_fields)

@@ -112,5 +112,5 @@ def test_layout_fits_the_width_and_hides_only_named_columns(rows: list[list[str]
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.04, "0.0 s"), (3.14, "3.1 s"), (59.4, "59 s"), (185, "3 min 5 s"), (7800, "2 h 10 min")]
 )
-def test_duration_is_written_for_people(seconds: float, text: str) -> None:
+def test_a_duration_is_printed_with_readable_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text

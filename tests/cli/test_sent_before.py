@@ -145,9 +145,7 @@ def test_records_that_are_rightly_equal_are_noted_and_sent(
     assert "12 of 32 records were already sent to the same target" in ended.err
 
 
-def test_equal_records_of_one_file_are_no_repetition_and_are_counted(
-    shell: Shell, sandbox: SandboxServer, tmp_path: Path
-) -> None:
+def test_equal_records_of_one_file_are_sent_and_counted(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
     name, line = "loyalty-points", "customer-1,5,again"
     ended = send(shell, name, write(tmp_path / "a.csv", name, [line, line]))
     assert (ended.code, "already sent" in ended.err) == (0, False)
@@ -156,7 +154,9 @@ def test_equal_records_of_one_file_are_no_repetition_and_are_counted(
     assert held(sandbox, name) == 5
 
 
-def test_only_what_was_sent_counts_of_a_cancelled_job(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_only_the_sent_records_of_a_cancelled_job_count_as_sent_before(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     sandbox.set_faults("imports@2=403")
     job = send(shell, "giveaways", first(tmp_path / "a.csv", "giveaways")).json["job"]
     sandbox.set_faults(None)
@@ -205,7 +205,9 @@ def test_a_job_of_new_records_is_resumed_from_its_folder(shell: Shell, sandbox: 
     assert held(sandbox, "giveaways") == 60
 
 
-def test_what_a_killed_import_sent_is_remembered(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_records_sent_by_a_killed_import_are_refused_later(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     sandbox.set_faults("imports@2=slow:60")
     words = (*PLACES["giveaways"], "--max-rows", "10", "--settle", "0.3", "--yes")
     process = shell.start("import", "giveaways", str(first(tmp_path / "a.csv", "giveaways")), *words)
@@ -273,7 +275,7 @@ def test_a_refused_import_of_new_records_leaves_no_file_behind(shell: Shell, tmp
     assert sorted(shell.state.rglob("*new-*")) == before
 
 
-def test_the_file_whose_new_records_were_sent_is_never_written_over(shell: Shell, tmp_path: Path) -> None:
+def test_an_export_over_the_file_of_an_only_new_import_is_refused(shell: Shell, tmp_path: Path) -> None:
     send(shell, "giveaways", first(tmp_path / "a.csv", "giveaways"))
     file = write(tmp_path / "b.csv", "giveaways", lines_of("giveaways", *range(1, 35)))
     assert send(shell, "giveaways", file, "--only-new").code == 0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Shell
+from tests.cli.running import Inside, Shell
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 
@@ -20,24 +20,25 @@ SAMPLES = Path(__file__).parents[2] / "sample_data"
         (("plan", "-q", "coupons", "f.csv"), "bulkops -q plan …"),
         (("jobs", "list", "--debug"), "bulkops --debug jobs list …"),
         (("jobs", "list", "--verbose"), "bulkops --verbose jobs list …"),
+        (("jobs", "undo"), "`bulkops jobs list` lists all jobs."),
         (("jobs", "show", "--config", "x.toml"), "bulkops --config jobs show …"),
     ],
     ids=" ".join,
 )
-def test_a_slip_is_answered_with_the_words_that_work(words: tuple[str, ...], hint: str, shell: Shell) -> None:
+def test_a_mistyped_command_is_an_error_with_the_correct_words(words: tuple[str, ...], hint: str, shell: Shell) -> None:
     ended = shell.run(*words)
     assert ended.code == 2
     assert hint in ended.err
 
 
-def test_help_is_a_command_for_every_command(shell: Shell) -> None:
+def test_help_as_a_command_prints_the_help_of_every_command(shell: Shell) -> None:
     assert shell.run("help").out == shell.run("--help").out
     assert shell.run("help", "jobs", "resume").out == shell.run("jobs", "resume", "--help").out
     assert shell.run("help", "nothing").code == 2
 
 
 @pytest.mark.parametrize("words", [(), ("jobs",), ("export",)], ids=["bulkops", "jobs", "export"])
-def test_a_group_without_a_command_shows_its_help_on_lines(words: tuple[str, ...], shell: Shell) -> None:
+def test_a_group_without_a_command_prints_its_help_on_several_lines(words: tuple[str, ...], shell: Shell) -> None:
     ended = shell.run(*words)
     assert ended.code == 2
     assert "\\n" not in ended.err
@@ -107,3 +108,36 @@ def test_an_id_of_the_environment_that_differs_from_that_of_the_target_is_named(
     assert "pool 5 from the environment overrides pool 1 of target 'live'" in other.err
     meant = shell.run(*words, "--pool", "5")
     assert "overrides" not in meant.err
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Inside:
+    """Return a command line in this process whose target cannot be reached."""
+    return Inside(tmp_path / "state", "http://127.0.0.1:1")
+
+
+def test_a_file_of_another_import_is_answered_with_the_contract_and_not_with_repairs(inside: Inside) -> None:
+    ended = inside.run("import", "coupons", str(SAMPLES / "stores.csv"), "--application", "1", "--campaign", "1")
+    assert ended.code == 1
+    assert "Use the contract that the finding names, or the correct file." in ended.err
+    assert "bulkops fix" not in ended.err
+
+
+@pytest.mark.parametrize(("record", "repairable"), [("CODE-1, 3", True), ("CODE-1,three", False)])
+def test_repairs_are_offered_only_if_there_are_some(
+    record: str, repairable: bool, inside: Inside, tmp_path: Path
+) -> None:
+    path = tmp_path / "f.csv"
+    path.write_text(f"value,limitval\n{record}\n")
+    ended = inside.run("import", "coupons", str(path), "--application", "1", "--campaign", "1")
+    assert ended.code == 1, ended.err
+    assert ("`bulkops fix` repairs some" in ended.err) == repairable
+
+
+@pytest.mark.parametrize("command", ["import", "plan", "split", "reconcile"])
+def test_standard_input_is_refused_where_a_file_is_read_more_than_once(command: str, inside: Inside) -> None:
+    more = ("--into", "parts") if command == "split" else ()
+    ended = inside.run(command, "coupons", "-", *more)
+    assert ended.code == 2
+    assert "FILE cannot be standard input" in ended.err
+    assert "Write it to a file first" in ended.err

@@ -44,7 +44,9 @@ def test_a_snapshot_contains_the_account_and_no_key(shell: Shell, sandbox: Sandb
     assert {request.method for request in sandbox.requests} == {"GET"}
 
 
-def test_a_snapshot_says_what_the_key_may_not_read(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_snapshot_lists_the_parts_that_the_key_may_not_read(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
     sandbox.set_faults("getAudiences=403")
     ended = shell.run("snapshot", "-o", str(tmp_path / "a.json"), "--json")
     assert ended.code == 0, ended.err

@@ -84,7 +84,7 @@ def test_every_command_has_help() -> None:
         assert len(done.stdout.splitlines()) > 3
 
 
-def test_a_mistyped_contract_is_answered_with_the_nearest_one() -> None:
+def test_a_mistyped_contract_is_an_error_with_the_nearest_name() -> None:
     done = bulkops("contracts", "cupons")
     assert done.returncode == 2
     assert "Did you mean 'coupons'?" in done.stderr
@@ -103,18 +103,18 @@ def test_a_missing_id_names_its_option(tmp_path: object) -> None:
     assert "--pool" in done.stderr
 
 
-def test_headers_of_all_contracts_are_told_apart() -> None:
+def test_headers_of_all_contracts_are_printed_with_their_names() -> None:
     lines = bulkops("contracts", "--format", "header").stdout.splitlines()
     assert len(lines) == 12
     assert "stores: store_integration_id" in lines
     assert bulkops("contracts", "stores", "--format", "header").stdout == "store_integration_id\n"
 
 
-def test_a_limit_is_a_plain_number() -> None:
+def test_limits_of_a_contract_are_printed_without_decimals() -> None:
     assert not [line for line in bulkops("contracts", "coupons").stdout.splitlines() if "000.0" in line]
 
 
-def test_the_sandbox_says_where_it_is_in_one_document() -> None:
+def test_the_sandbox_prints_its_address_in_one_document() -> None:
     words = ["sandbox", "--port", "0", "--key", "sesame", "--json"]
     command = [sys.executable, "-m", "bulkops", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:

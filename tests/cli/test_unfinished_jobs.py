@@ -128,7 +128,7 @@ def test_an_unfinished_job_of_another_contract_is_not_named(
 
 
 @pytest.mark.parametrize("name", ["loyalty-join-dates"])
-def test_an_upsert_at_the_path_of_an_unfinished_job_goes_on_and_says_what_a_resume_would_do(
+def test_an_upsert_from_the_path_of_an_unfinished_job_is_sent_and_warns_of_a_resume(
     name: str, shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "daily.csv", name, first=1)

@@ -84,7 +84,7 @@ def test_a_folder_needs_recursive(tmp_path: Path, bad: Path) -> None:
     assert str(bad) in run("coupons", tmp_path, "--recursive").stdout
 
 
-def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
+def test_a_damaged_archive_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "half.csv.gz"
     path.write_bytes(gzip.compress(BAD * 1000)[:100])
     result = run("coupons", path, "--json")
@@ -93,7 +93,7 @@ def test_a_damaged_archive_says_so(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
-def test_a_damaged_member_of_an_archive_says_so_whatever_packed_it(method: int, tmp_path: Path) -> None:
+def test_a_damaged_member_of_an_archive_is_reported_for_each_compression(method: int, tmp_path: Path) -> None:
     path = tmp_path / "damaged.zip"
     with zipfile.ZipFile(path, "w", method) as archive:
         archive.writestr("coupons.csv", b"value\n" + b"".join(b"CODE%d-%d\n" % (n, n * 7919) for n in range(5000)))
@@ -110,12 +110,12 @@ def test_rules_are_chosen_by_prefix(bad: Path) -> None:
     assert left["files"][0]["counts"] == {"TYP101": 1}
 
 
-def test_an_unknown_rule_is_a_mistake_in_the_call(bad: Path) -> None:
+def test_an_unknown_rule_is_a_usage_error(bad: Path) -> None:
     result = run("coupons", bad, "--select", "XYZ")
     assert "Unknown rule 'XYZ'" in str(result.exception)
 
 
-def test_a_baseline_accepts_what_is_known_and_names_what_is_gone(tmp_path: Path, bad: Path) -> None:
+def test_a_baseline_accepts_known_findings_and_lists_unused_entries(tmp_path: Path, bad: Path) -> None:
     baseline = tmp_path / "baseline.json"
     assert run("coupons", bad, "--write-baseline", baseline).return_value == 0
     assert "CODE1" not in baseline.read_text(encoding="utf-8")
@@ -131,7 +131,7 @@ def test_a_baseline_accepts_what_is_known_and_names_what_is_gone(tmp_path: Path,
     assert len(document["unused_baseline"]) == 1
 
 
-def test_the_whole_program_answers_with_its_exit_code(bad: Path) -> None:
+def test_validate_as_a_process_exits_1_for_findings(bad: Path) -> None:
     command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(bad), "--json"]
     done = subprocess.run(command, capture_output=True, check=False)
     assert done.returncode == 1
@@ -154,10 +154,16 @@ def in_shell(line: str, path: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+FULL_STDOUT = (
+    "bulkops: stdout cannot be written: No space left on device.\n"
+    "  Free disk space there, or send the output elsewhere.\n"
+)
+
+
 @pytest.mark.parametrize("options", ["--json", "", "--statistics"])
-def test_a_full_disk_under_stdout_is_said_once(bad: Path, options: str) -> None:
+def test_a_full_disk_under_stdout_is_reported_once(bad: Path, options: str) -> None:
     ended = in_shell(f'"$0" -m bulkops validate coupons "$1" {options} > /dev/full', bad)
-    assert (ended.returncode, ended.stderr) == (2, "bulkops: No space left on device.\n")
+    assert (ended.returncode, ended.stderr) == (2, FULL_STDOUT)
 
 
 def test_a_reader_that_goes_away_changes_no_exit_code(tmp_path: Path) -> None:
@@ -197,7 +203,7 @@ def test_a_baseline_accepts_findings_that_follow_from_another_one_by_one(tmp_pat
 
 
 @pytest.mark.parametrize("form", ["text", "json", "github", "sarif"])
-def test_every_form_tells_how_many_findings_are_explained(tmp_path: Path, form: str) -> None:
+def test_every_format_prints_how_many_findings_a_cause_explains(tmp_path: Path, form: str) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("\n".join(["value,limitval", *(f"CODE{n};1" for n in range(1234)), ""]))
     out = run("coupons", path, "--format", form)
@@ -206,7 +212,7 @@ def test_every_form_tells_how_many_findings_are_explained(tmp_path: Path, form: 
     assert "too-few-fields" not in out.stdout or form in {"text", "json"}
 
 
-def test_validate_says_how_many_findings_fix_repairs(tmp_path: Path) -> None:
+def test_validate_prints_how_many_findings_fix_repairs(tmp_path: Path) -> None:
     path = tmp_path / "codes.csv"
     path.write_text("value;limitval;Expires\nCODE1;1;\n\nCODE2;1.0;\nCODE1;1;\n")
     out = run("coupons", path).stdout

@@ -41,7 +41,7 @@ def differences(place: Path) -> list[DescriptionDifference]:
 @pytest.mark.parametrize(
     ("name", "compared"), [("openapi.yaml", 6), ("sdk.md", 3), ("folder", 2), ("folder/stores.json", 1)]
 )
-def test_sample_that_says_what_the_contracts_say_has_no_difference(name: str, compared: int) -> None:
+def test_a_description_that_agrees_with_the_contracts_has_no_difference(name: str, compared: int) -> None:
     assert compare_with(read_description(SAMPLES / name)).compared == compared
     assert differences(SAMPLES / name) == []
 
@@ -222,7 +222,7 @@ def test_operations_and_parameters_are_those_of_the_facts() -> None:
     assert found == []
 
 
-def test_json_has_every_field_and_the_exit_code_tells_of_differences(tmp_path: Path) -> None:
+def test_json_has_every_field_and_differences_exit_1(tmp_path: Path) -> None:
     ended = run(SAMPLES / "openapi.yaml", "--json")
     document = json.loads(ended.stdout)
     assert (ended.return_value, document["version"], document["compared"]) == (1, "sample-1", 6)

@@ -79,7 +79,7 @@ def test_chunks_that_a_proxy_finds_too_large_are_halved_for_the_whole_job(
     assert any("refused a request of" in note and "--max-bytes" in note for note in desk.notes)
 
 
-def test_a_resumed_job_remembers_what_a_proxy_finds_too_large(
+def test_a_resumed_job_remembers_the_size_that_a_proxy_refused(
     server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", "coupons", records=400)

@@ -1,4 +1,4 @@
-"""The client does what the command line does: import, prove, resume, decide, undo, report, for files and DataFrames."""
+"""The client imports, proves, resumes, decides, undoes and reports like the command line, for files and DataFrames."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -40,9 +40,9 @@ def sandbox() -> Iterator[SandboxServer]:
 
 
 def killed_while_sending(desk: Desk, sandbox: SandboxServer, case: Case, file: Path, *, late: float) -> JobEntry:
-    """Return a job whose second chunk of two is at the server, which imports it `late` seconds after it left.
+    """Return a job with its second chunk of two at the server, which imports it `late` seconds after the request.
 
-    The process is gone: nothing reads its outcome.
+    The process was killed, so nothing reads the outcome.
     """
     sandbox.set_faults(f"imports@2=late:{late},exports@2=401,reads@2=401")
     job = desk.begin(case.contract, file, case.ids)

@@ -77,7 +77,7 @@ def test_newer_name_is_sent_without_the_option(shell: Shell, sandbox: SandboxSer
 
 
 @pytest.mark.parametrize("expected", COLUMNS)
-def test_refusal_of_the_other_name_says_which_option_to_try(
+def test_a_refusal_of_the_other_column_name_suggests_the_option(
     expected: str, shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     sent = COLUMNS[1 - COLUMNS.index(expected)]

@@ -12,7 +12,7 @@ from tests.crash.runs import Run
 from tests.crash.truth import CASES, Case
 
 SETTLE = 0.8
-LATE = 0.25  # well below the settle time: what comes later than that nobody can know of
+LATE = 0.25  # well below the settle time: bulkops cannot know of an import that completes after it
 RUNS = 40
 TROUBLED_RUNS = 12
 

@@ -204,7 +204,7 @@ def test_a_full_disk_is_reported_and_leaves_no_file(more: tuple[str, ...], name:
     ("values", "said"),
     [
         ({"created-after": "0001-01-01T00:00:00+14:00"}, "outside the years"),
-        ({"created-after": "2026-11-01", "window": "99999999999d"}, "is not a length"),
+        ({"created-after": "2026-11-01", "window": "99999999999d"}, "is not a duration"),
         ({"created-after": "0001-01-01", "window": "1s"}, "windows"),
         ({"created-after": "2026-11-02", "created-before": "2026-11-01", "window": "1d"}, "before it begins"),
     ],

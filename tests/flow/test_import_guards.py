@@ -57,7 +57,7 @@ def test_a_cancelled_job_that_sent_nothing_does_not_block_a_second_import(desk: 
     assert desk.run("coupons", file, COUPONS.ids)["state"] == "done"
 
 
-def test_upserts_may_be_repeated(desk: Desk, tmp_path: Path) -> None:
+def test_an_upsert_of_the_same_file_is_sent_a_second_time(desk: Desk, tmp_path: Path) -> None:
     case = CASES["loyalty-join-dates"]
     file = case.write(tmp_path / "f.csv", records=5, seed=1)
     assert [desk.run(case.contract, file, case.ids)["state"] for _ in range(2)] == ["done", "done"]

@@ -1,4 +1,4 @@
-"""From a legacy file through `init` and `run`, without an edit, to `proved`; and not a request for what is open."""
+"""`init` and `run` take a legacy file to `proved` without an edit; an open mapping sends no request."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def inside(sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def proved(shell: Shell, source: str, *ids: str) -> list[dict[str, Any]]:
-    """Propose a recipe, run it as it is, and return its steps, all of which must be proved."""
+    """Propose a recipe, run it without a change, and return its steps; each must be proved."""
     assert shell.run("init", source, "-o", "r.yaml").code == 0
     ended = shell.run("run", "r.yaml", *ids, "--settle", "0.2", "--json")
     assert ended.code == 0, (Path("r.yaml").read_text(), ended)

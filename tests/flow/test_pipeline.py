@@ -22,7 +22,7 @@ from bulkops_validators import CONTRACTS
 
 
 class Diary:
-    """Writes down what it is told, and what the ledger holds then."""
+    """Records each call of an observer, with the number of jobs in the ledger at that time."""
 
     def __init__(self, ledger: Ledger, *, refusing: str = "") -> None:
         self.told: list[str] = []
@@ -62,7 +62,7 @@ def collection(tmp_path: Path, text: str = "item\nred\n", **choices: Any) -> Imp
     return ImportRequest(contract=CONTRACTS["collections"], file=file, **choices)
 
 
-def test_each_step_is_told_in_order_and_the_ledger_has_the_job_when_it_began(
+def test_an_observer_gets_each_step_in_order_after_the_ledger_has_the_job(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
     diary = Diary(ledger)
@@ -81,7 +81,7 @@ class Patient(SystemClock):
         return super().monotonic() + self.waited
 
 
-def test_a_comparison_that_waited_for_an_answer_is_made_again(
+def test_a_comparison_is_repeated_after_a_long_wait_for_confirmation(
     sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
 ) -> None:
     place, clock = Destination.at(target(sandbox, collection=1), ledger), Patient()
@@ -125,7 +125,9 @@ def test_a_file_that_grows_while_its_job_is_reconciled_proves_nothing(
     assert ledger.job(job).reconciliation is None
 
 
-def test_a_no_after_the_plan_leaves_nothing_behind(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
+def test_an_import_declined_after_the_plan_leaves_no_job(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
     diary = Diary(ledger, refusing="planned")
     place = Destination.at(target(sandbox, collection=1), ledger)
     with pytest.raises(Interrupted):
@@ -152,7 +154,9 @@ def test_a_file_with_errors_opens_neither_target_nor_ledger(tmp_path: Path) -> N
     assert (outcome.state, outcome.exit_code, outcome.document["job"]) == ("refused", 1, None)
 
 
-def test_a_proof_that_fails_does_not_cost_the_outcome(sandbox: SandboxServer, ledger: Ledger, tmp_path: Path) -> None:
+def test_a_failed_proof_still_returns_the_outcome_of_the_import(
+    sandbox: SandboxServer, ledger: Ledger, tmp_path: Path
+) -> None:
     file = tmp_path / "f.csv"
     file.write_text("value\nCODE-1\n")
     request = ImportRequest(contract=CONTRACTS["coupons"], file=file, reconcile=True)

@@ -24,7 +24,7 @@ def ledger(postgres: Postgres) -> tuple[str, str]:
 
 @contextmanager
 def stuck(shell: Shell, sandbox: SandboxServer, *words: str) -> Iterator[None]:
-    """Run an import whose second request gets no response, and kill it in the end.
+    """Run an import, withhold the response to its second request, and kill it in the end.
 
     It waits for the response longer than other commands take to end, however busy the machine is.
     """
@@ -118,7 +118,7 @@ def test_processes_with_the_same_ledger_share_the_rate(
 
 
 @pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
-def test_a_database_that_is_not_utf8_holds_a_ledger(
+def test_a_database_that_is_not_utf8_can_contain_a_ledger(
     encoding: str, postgres: Postgres, shell: Shell, tmp_path: Path
 ) -> None:
     name = f"other_{encoding.lower()}"

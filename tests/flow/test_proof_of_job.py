@@ -54,7 +54,7 @@ def profile(**key: str) -> Secret:
 ENVIRON: dict[str, Any] = {"BULKOPS_BEARER_TOKEN": "token-0123456789", "LIVE_KEY": "key-0123456789", "k3y-A0": "x" * 20}
 
 
-def test_name_of_a_key_says_where_it_comes_from() -> None:
+def test_the_name_of_a_key_contains_its_source() -> None:
     assert authorization_from_environment(ENVIRON).name == "BULKOPS_BEARER_TOKEN"
     assert profile(env="LIVE_KEY").name == "LIVE_KEY, target live"
     assert profile(command="echo key-0123456789").name == "key command of target live"

@@ -92,7 +92,7 @@ def test_row_of_another_record_is_not_matched_with_a_lost_code_in_another_case(t
     assert repair.read_bytes() == b"value\nab12\n"
 
 
-def test_a_code_in_another_case_is_one_row_whose_other_cells_are_compared(tmp_path: Path) -> None:
+def test_a_code_in_another_case_is_one_row_with_compared_cells(tmp_path: Path) -> None:
     result = texts(tmp_path, "coupons", "value,limitval\nab12,5\n", COUPON_ROWS + "1,AB12,6,7\n")
     assert named(result) == {("different", "value"), ("different", "limitval")}
     assert (result.missing, result.different, result.unexpected) == (0, 1, 0)

@@ -120,7 +120,7 @@ def test_a_real_difference_is_found_and_named(name: str, tmp_path: Path) -> None
     assert result.matched == 2
 
 
-def test_codes_are_folded_as_the_application_folds_them(tmp_path: Path) -> None:
+def test_codes_are_compared_in_the_letter_case_of_the_application(tmp_path: Path) -> None:
     sent = [{"value": "abc-é"}]
     found = [{**coupons_export()[1], "value": "ABC-É", "limitval": "1"}]
     assert compared(tmp_path, "coupons", sent, found).verdict is Verdict.MISMATCH

@@ -182,7 +182,7 @@ def test_rows_confirm_the_ids_they_show_and_the_others_are_unchecked(
     contract: str, saved: Saved, tmp_path: Path
 ) -> None:
     moved = edited(saved.export(contract), tmp_path / "moved.csv", lambda data: data + b"")
-    if contract in SAME_COLUMNS:  # in another order, so that it is no copy
+    if contract in SAME_COLUMNS:  # in another order, so that it differs from the file
         head, *rows = moved.read_bytes().splitlines(keepends=True)
         moved.write_bytes(head + b"".join(rows[-2:] + rows[:-2]))
     shown = {"coupons": {"application", "campaign"}, "referrals": {"campaign"}, "giveaways": {"pool"}}.get(
@@ -256,7 +256,7 @@ def test_rows_that_no_server_writes_are_the_cause_of_a_mismatch_and_no_repair_is
 
 
 @pytest.mark.parametrize("what", ["a header", "a blank record"])
-def test_rows_that_no_server_writes_are_no_rows_of_the_target(what: str, saved: Saved, tmp_path: Path) -> None:
+def test_rows_that_no_server_writes_are_noted_and_not_counted(what: str, saved: Saved, tmp_path: Path) -> None:
     head, *rows = saved.export("coupons").read_bytes().splitlines(keepends=True)
     more = tmp_path / "more.csv"
     more.write_bytes(head + rows[0] + among(what, head)[0] + b"".join(rows[1:]))

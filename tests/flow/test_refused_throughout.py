@@ -34,7 +34,7 @@ def requests(server: ForeignServer) -> int:
 
 @pytest.mark.parametrize("line", ["line", "none"])
 @pytest.mark.parametrize("contract", CONTRACTS)
-def test_a_file_refused_for_one_reason_stops_within_15_requests_and_stays_pending(
+def test_a_job_refused_for_one_reason_stops_within_15_requests_with_pending_records(
     contract: str, line: str, server: ForeignServer, desk: Desk, tmp_path: Path
 ) -> None:
     file = bad_file(tmp_path / "f.csv", contract)
@@ -79,7 +79,7 @@ def test_a_file_with_many_refused_records_and_some_good_ones_is_not_given_up(
     assert len(held(server, "coupons")) == len(sent(file)) - 9
 
 
-def test_a_wrong_program_kind_cancels_the_job_and_says_what_to_correct(server: ForeignServer, tmp_path: Path) -> None:
+def test_a_wrong_program_kind_cancels_the_job_and_names_the_option(server: ForeignServer, tmp_path: Path) -> None:
     file = write(tmp_path / "f.csv", "loyalty-cards", records=200)
     server.world.habits = Habits(refuses="the program is not card-based")
     words = ("import", "loyalty-cards", str(file), "--program", "3", "--settle", "1", "--json")

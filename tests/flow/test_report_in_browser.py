@@ -161,7 +161,7 @@ def glyphs(page: pypdfium2.PdfPage) -> Iterator[tuple[str, tuple[float, float, f
 
 
 @pytest.mark.parametrize("state", STATES)
-def test_paper_holds_every_word_within_its_margins(state: str, operations: Operations, tmp_path: Path) -> None:
+def test_a_printed_report_has_every_word_within_its_margins(state: str, operations: Operations, tmp_path: Path) -> None:
     printed = tmp_path / "report.pdf"
     page = operations.page(state)
     operations.browse("--no-pdf-header-footer", f"--print-to-pdf={printed}", page.as_uri())

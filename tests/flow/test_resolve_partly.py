@@ -91,7 +91,7 @@ def test_all_or_none_of_a_chunk_is_not_a_part(server: ForeignServer, desk: Desk,
     assert "--as accepted" in str(every.value)
 
 
-def test_the_command_prints_the_way_out_shows_the_facts_and_sends_the_rest(
+def test_a_partly_imported_chunk_names_resolve_and_resolve_sends_the_rest(
     server: ForeignServer, tmp_path: Path
 ) -> None:
     file = write(tmp_path / "f.csv", POINTS, records=20)

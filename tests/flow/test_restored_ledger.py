@@ -61,7 +61,9 @@ def test_an_import_of_the_same_records_that_may_be_older_needs_a_manual_decision
     assert sum(case.held(sandbox).values()) == 10
 
 
-def test_a_key_that_may_not_read_back_sends_the_rest_and_says_so(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_key_without_read_rights_sends_the_rest_and_notes_the_missing_check(
+    sandbox: SandboxServer, tmp_path: Path
+) -> None:
     case = CASES["giveaways"]
     file = case.write(tmp_path / "f.csv", records=20, seed=1)
     desk = Desk(folder=tmp_path, base_url=sandbox.base_url)

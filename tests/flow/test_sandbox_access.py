@@ -20,7 +20,7 @@ def test_a_wrong_or_missing_key_is_401(header: str | None) -> None:
         assert client.upload(at.COUPONS, "value", "CODE1").status_code == 200
 
 
-def test_a_session_token_opens_until_it_is_destroyed() -> None:
+def test_a_session_token_is_valid_until_it_is_destroyed() -> None:
     with talking(key="secret") as client:
         address = client.sandbox.base_url
         wrong = httpx.post(f"{address}/v1/sessions", json={"email": "a@example.org", "password": "x"})
@@ -33,7 +33,7 @@ def test_a_session_token_opens_until_it_is_destroyed() -> None:
         assert httpx.get(f"{address}/v1/applications", headers=headers).status_code == 401
 
 
-def test_without_a_key_any_well_formed_header_opens() -> None:
+def test_a_sandbox_without_a_key_accepts_any_well_formed_header() -> None:
     with talking() as client:
         address = f"{client.sandbox.base_url}/v1/applications"
         assert httpx.get(address, headers={"Authorization": "Bearer anything"}).status_code == 200
@@ -63,7 +63,7 @@ def test_the_fourth_request_to_an_endpoint_within_a_second_is_429() -> None:
         assert client.get("/v1/applications").status_code == 200
 
 
-def test_a_429_takes_nothing_in() -> None:
+def test_a_request_with_429_imports_nothing() -> None:
     with talking(rate_limit=1, monotonic=Ticks()) as client:
         assert client.upload(at.GIVEAWAYS, "code", "A").status_code == 200
         big = [f"CODE-{number}" for number in range(200_000)]
@@ -71,7 +71,7 @@ def test_a_429_takes_nothing_in() -> None:
         assert client.sandbox.state.count("giveaway") == 1
 
 
-def test_ids_do_not_make_endpoints_of_their_own() -> None:
+def test_requests_with_different_ids_share_the_limit_of_their_endpoint() -> None:
     with talking(rate_limit=3, monotonic=Ticks()) as client:
         for number in range(3):
             client.get(f"/v1/applications/{number}")

@@ -30,7 +30,7 @@ def client() -> Iterator[Client]:
         yield client
 
 
-# What a file does under each value of a setting: 200 (taken), or the status of the refusal.
+# The status of an import under each value of a setting: 200 (imported), or the status of the refusal.
 TAKEN_OR_NOT = [
     ("unknown_columns", at.COUPONS, ("value,colour", "{},red"), {"error": 400, "ignore": 200}),
     ("unknown_columns", at.COLLECTION, ("item,colour", "{},red"), {"error": 400, "ignore": 400}),

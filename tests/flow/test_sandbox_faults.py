@@ -93,7 +93,7 @@ def test_a_late_commit_of_a_rejected_file_imports_nothing() -> None:
         assert stored(client) == 50_000
 
 
-def test_a_late_commit_that_the_stop_of_the_sandbox_overtakes_is_dropped() -> None:
+def test_a_late_commit_is_dropped_if_the_sandbox_stops_first() -> None:
     with talking(faults="imports=500:late:600") as client:
         assert send(client).status_code == 500
         began = time.monotonic()
@@ -173,7 +173,7 @@ def test_a_lagging_export_shows_the_previous_rows() -> None:
         assert [row["tiername"] for row in client.table(tiers)] == ["Silver"]
 
 
-def test_the_turn_of_a_fault_is_counted_for_each_endpoint() -> None:
+def test_requests_of_a_fault_are_counted_for_each_endpoint() -> None:
     with talking(faults="getApplications@2-3=503,reads@every5=500") as client:
         statuses = [client.get("/v1/applications").status_code for _ in range(6)]
         assert statuses == [200, 503, 503, 200, 500, 200]

@@ -80,7 +80,7 @@ def test_points_for_a_card_that_the_program_lacks_are_a_warning(sandbox: Sandbox
     assert [finding.line for finding in preflight.report.findings] == [3]  # a filter that also finds longer names
 
 
-def test_a_search_that_fails_is_said_and_stops_nothing(sandbox: SandboxServer, tmp_path: Path) -> None:
+def test_a_failed_search_is_reported_and_does_not_stop_the_preflight(sandbox: SandboxServer, tmp_path: Path) -> None:
     file = written(tmp_path / "f.csv", "coupons", range(3))
     sandbox.set_faults("getCouponsWithoutTotalCount=403")
     preflight = checked(sandbox, "coupons", file, CAMPAIGN, [])

@@ -89,7 +89,7 @@ def environment(shell: Shell) -> dict[str, str]:
     }
 
 
-def test_check_of_this_file_sees_every_echo() -> None:
+def test_reveals_finds_every_encoded_form_of_the_key() -> None:
     for echo in ECHOES:
         assert reveals(f"a {echo} b"), echo
     assert not reveals("POST /v1/giveaways/pools/5/import was answered with 400: Import failed; line 3: ***")

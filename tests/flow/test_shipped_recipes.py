@@ -44,6 +44,8 @@ def test_a_shipped_recipe_is_proved_and_accounts_for_every_row(
         assert result.mapping.source_rows == result.mapping.rows_used + result.mapping.left_out
         counts = result.outcome.document["records"]
         assert counts["input"] == counts["accepted"] == result.mapping.records > 0
+        sums = (result.outcome.document["reconciliation"] or {}).get("sums", [])
+        assert {each["subledger"]: Decimal(each["found"]) for each in sums} == result.mapping.sums
         assert result.step.options.get("notifications", False) is False
 
 

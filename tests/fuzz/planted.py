@@ -16,7 +16,7 @@ Lines = tuple[list[str], "Planted | None"]
 
 @dataclass(frozen=True)
 class Planted:
-    """A defect: the codes that may name it, its record (None: not a record), its line, and what a repair may do.
+    """A defect: the codes that may name it, its record (None: not a record), its line, and the permitted repair.
 
     `safe` is the text of the record after a safe repair; None if such a repair must leave the record as it is.
     `removed`: a safe repair removes it.

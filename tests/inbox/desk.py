@@ -20,6 +20,7 @@ from bulkops.inbox.passes import PassResult, PassSettings, run_pass
 from bulkops.inbox.status import InboxStatus, look
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.observer import Silent
+from bulkops.remote.folder import RemoteFolder
 from bulkops.settings import Secret, Target
 from bulkops.transport.limiter import NoLimiter
 from bulkops.upload import workflow
@@ -48,6 +49,7 @@ class InboxDesk:
     stop: Stop = field(default_factory=Stop)
     settle: float = SETTLE
     key: str = "desk"
+    environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.drops.mkdir(parents=True, exist_ok=True)
@@ -150,6 +152,7 @@ def start(desk: InboxDesk, kill: Kill | None, count_to: Path | None = None) -> B
 def work(desk: InboxDesk, kill: Kill | None, count_to: Path | None) -> None:
     """Run one pass in this process and end it."""
     setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())  # noqa: B010 - the sandbox has no limit here
+    os.environ.update(desk.environ)
     counter = kill_at(kill) if kill is not None else None
     code = desk.run().exit
     if counter is not None and count_to is not None:
@@ -181,6 +184,7 @@ def kill_at(kill: Kill) -> Callable[[], int]:
         shutil: ("rmtree",),
         Book: ("keep", "reject", "corrected", "began", "ended"),
         Ledger: ("create", "move", "change_job", "mark", "divide"),
+        RemoteFolder: ("put", "remove", "find"),
     }
     for owner, names in places.items():
         for name in names:

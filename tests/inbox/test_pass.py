@@ -1,11 +1,13 @@
-"""One pass over an inbox, against the sandbox: what is imported, what is set aside, and what is kept as evidence."""
+"""One pass over an inbox, against the sandbox: imported files, quarantined files, and the evidence that is kept."""
 
 import csv
+import errno
 import gzip
 import hashlib
 import json
 import os
 import socket
+import sqlite3
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +20,8 @@ import pytest
 from bulkops import tabular
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, UsageError
+from bulkops.inbox import passes, processing
+from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.processing import ContractImport
 from bulkops.ledger.models import JobEntry
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
@@ -345,7 +349,7 @@ def test_a_refused_file_with_too_many_rows_for_a_sheet_leaves_the_inbox(
     assert sorted(path.name for path in kept.parent.iterdir()) == ["drop.json", "points-1.csv", "result.csv"]
 
 
-def test_an_empty_inbox_is_no_problem_unless_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:
+def test_an_empty_inbox_is_exit_0_until_a_file_is_due(desk: InboxDesk, server: SandboxServer) -> None:
     now = datetime.now(UTC)
     due = now - timedelta(minutes=30)
     desk.files = [dict(POINTS) | {"expect": {"due": f"{due:%H:%M}", "timezone": "UTC"}}]
@@ -529,3 +533,68 @@ def test_records_that_an_unfinished_job_will_send_are_not_sent_by_a_later_file(
         (first, _) = ledger.jobs()
         resume_job(first, ledger, place.target, clock=SystemClock())
     assert max(held(server.state).values()) == (1 if others_resume else 2)
+
+
+FAILURES = {
+    "a file cannot be read": (OSError(errno.EACCES, "Permission denied"), "points-3.csv", "imported"),
+    "the disk is full": (OSError(errno.ENOSPC, "No space left on device"), "No space left on device", "waiting"),
+}
+
+
+@pytest.mark.parametrize("case", FAILURES)
+@pytest.mark.parametrize("at", ["take", "import_file", "settle"])
+def test_an_error_of_this_machine_fails_one_file_and_the_pass_ends_with_a_summary(
+    case: str, at: str, desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, said, others = FAILURES[case]
+    for number in (1, 2, 3):
+        desk.drop(f"points-{number}.csv", points((f"customer-{number}", "5")))
+        os.utime(desk.drops / f"points-{number}.csv", (number, number))
+    desk.table["order"] = "name"
+    owner = {"take": passes, "import_file": processing, "settle": passes}[at]
+    original, calls = getattr(owner, at), []
+
+    def failing(*given: Any, **named: Any) -> Any:
+        calls.append(at)
+        if len(calls) == 2:
+            raise error
+        return original(*given, **named)
+
+    monkeypatch.setattr(owner, at, failing)
+    result = desk.run()
+    monkeypatch.undo()
+    assert states(result) == {"points-1.csv": "imported", "points-2.csv": "failed", "points-3.csv": others}
+    assert result.exit == result.figures["exit"] == 3
+    assert balanced(result)
+    reasons = " ".join(each["reason"] or "" for each in result.files)
+    assert str(error.strerror) in reasons
+    assert said in reasons or others == "imported"
+    monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
+    assert desk.run().exit == 0
+    assert held(server.state) == {(f"customer-{number}", "5"): 1 for number in (1, 2, 3)}
+    assert list(desk.drops.iterdir()) == []
+
+
+def test_a_pass_whose_book_fails_reports_the_files_before_it(
+    desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        desk.drop(f"points-{number}.csv", points((f"customer-{number}", "5")))
+    desk.table["order"] = "name"
+    original, kept = Book.keep, []
+
+    def failing(self: Book, drop: Drop) -> Drop:
+        kept.append(drop)
+        if drop.name == "points-2.csv" and len(kept) > 5:
+            raise sqlite3.OperationalError("disk I/O error")
+        return original(self, drop)
+
+    monkeypatch.setattr(Book, "keep", failing)
+    result = desk.run()
+    assert states(result) == {"points-1.csv": "imported"}
+    assert result.exit == 2
+    assert "disk I/O error" in str(result.figures["error"])
+    monkeypatch.undo()
+    monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
+    assert desk.run().exit == 0
+    assert held(server.state) == {("customer-1", "5"): 1, ("customer-2", "5"): 1}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.errors import Unfinished, UsageError
+from bulkops.inbox import storage
 from bulkops.inbox.storage import LocalFolder
 
 
@@ -113,3 +114,38 @@ def test_a_folder_that_cannot_be_read_or_written_is_named(tmp_path: Path) -> Non
     blocked = LocalFolder(written(tmp_path / "file", ""))
     with pytest.raises(Unfinished, match="cannot be written"):
         blocked.put(written(tmp_path / "a.csv", ""), "day/a.csv")
+
+
+def test_two_versions_of_a_name_are_both_kept_after_a_killed_removal(
+    place: LocalFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written(place.folder / "a.csv", "one")
+    known = place.find("a.csv")
+    assert known is not None
+    written(place.folder / "next", "the next day").replace(path)
+    monkeypatch.setattr(place, "find", lambda _: known)  # it was replaced right after the look
+    monkeypatch.setattr(LocalFolder, "_settle", killed)
+    with pytest.raises(KeyboardInterrupt):
+        place.remove(known)
+    monkeypatch.undo()
+    written(path, "the day after")
+    assert not place.remove(known)
+    found = {each.name: (place.folder / each.name).read_text() for each in place.files()}
+    assert found == {"a.csv": "the day after", "a~2.csv": "the next day"}
+    assert not list(place.folder.glob(".bulkops-*"))
+
+
+def killed(*_: object) -> bool:
+    raise KeyboardInterrupt
+
+
+def test_the_entries_of_new_folders_are_written_to_the_disk(
+    place: LocalFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(storage, "_sync_folder", synced.append)
+    place.put(written(tmp_path / "a.csv", "new"), "2026-11-30/drop/a.csv")
+    place.put(written(tmp_path / "b.csv", "new"), "2026-11-30/drop/b.csv")
+    place.sync()
+    day = place.folder / "2026-11-30"
+    assert synced == [day / "drop", day, place.folder]

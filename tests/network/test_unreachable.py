@@ -239,6 +239,7 @@ def test_a_proxy_that_is_away_is_named(place: Place) -> None:
     )
     assert ended.code == 3
     assert ended.err.count(f"the proxy 127.0.0.1:{NOTHING} (HTTPS_PROXY) refused the connection") >= 2
+    assert ".;" not in ended.err  # a reason in a list has no full stop of its own
 
 
 @pytest.mark.parametrize(

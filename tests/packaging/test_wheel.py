@@ -53,7 +53,7 @@ def test_the_demo_runs_from_an_installed_wheel(wheel: Path, tmp_path: Path) -> N
     assert done["state"] == "done"
 
 
-def test_the_wheel_holds_every_file_of_the_shipped_recipes(wheel: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_shipped_recipes(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     for path in shipped_recipes().values():
         recipe = load_recipe(path, {})
@@ -65,7 +65,7 @@ def test_the_wheel_holds_every_file_of_the_shipped_recipes(wheel: Path) -> None:
             assert f"bulkops/{inside.as_posix()}" in names
 
 
-def test_the_wheel_holds_both_packages_typed_and_no_top_level_validators(wheel: Path) -> None:
+def test_the_wheel_contains_only_the_two_typed_packages(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {"bulkops/py.typed", "bulkops_validators/py.typed", "bulkops/recipes/demo.yaml"} <= set(names)
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"bulkops", "bulkops_validators"}

@@ -30,7 +30,7 @@ JSON = st.recursive(
 
 
 def judged(contract: str, header: list[str], rows: list[list[str]], account: Account, **settings: Any) -> FileReport:
-    """Return what the account's rules say of a file, in blocks of a few records."""
+    """Return the findings of the account rules in a file, read in blocks of a few records."""
     known = KnownNames(account, CONTRACTS[contract], settings.pop("ids"))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "f.csv"

@@ -133,7 +133,7 @@ def unescaped(text: str) -> str:
 @given(reports)
 @example(ValidationReport(files=(file_of("a,b:c%.csv", [HOSTILE], "no\nfile"),)))
 @example(ValidationReport(files=(file_of("a.csv", [replace(HOSTILE, message="\r")], None),)))
-def test_each_annotation_is_one_command_that_says_the_finding(report: ValidationReport) -> None:
+def test_each_annotation_is_one_command_with_the_finding(report: ValidationReport) -> None:
     lines = list(github_lines(report))
     expected = [
         (file, each) for file in report.files for each in ([None] if file.unreadable else []) + [*file.findings]

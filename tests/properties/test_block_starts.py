@@ -55,7 +55,7 @@ def is_certain(data: bytes, start: int) -> bool:
 
 
 def check_every_cut(data: bytes, width: int) -> None:
-    """Check what a reader finds that begins at the first line start after any byte."""
+    """Check the records of a reader that begins at the first line start after any byte."""
     whole = rows(data, width)
     records = {row[0]: index for index, row in enumerate(whole)}
     for start in line_starts(data):

@@ -38,6 +38,6 @@ def test_the_blocks_of_any_other_stream_are_the_same_content(content: bytes, siz
     assert reader.sha256 == hashlib.sha256(content).hexdigest()
 
 
-def test_the_first_blocks_are_small_so_that_what_they_show_is_known_soon() -> None:
+def test_the_first_blocks_of_a_file_are_small() -> None:
     sizes = [len(data) for data in cut_up(io.BytesIO(b"some,text\n" * 1_500_000), 1 << 22)[0]]
     assert [round(size / FIRST_BYTES) for size in sizes[:4]] == [1, 2, 4, 4]

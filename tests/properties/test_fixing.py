@@ -1,4 +1,4 @@
-"""Repairs of files whose bytes, structure and cells are wrong in every way: nothing lost, nothing left to repair."""
+"""Repairs of files with wrong bytes, structure and cells lose nothing and leave nothing to repair."""
 
 import io
 from zoneinfo import ZoneInfo
@@ -156,7 +156,9 @@ def test_fixing_twice_changes_nothing_more(contract: Contract, data: st.DataObje
 
 @lean
 @given(contracts, st.data(), options)
-def test_fixing_makes_nothing_worse(contract: Contract, data: st.DataObject, chosen: FixOptions) -> None:
+def test_a_fixed_file_has_no_more_structural_errors_than_before(
+    contract: Contract, data: st.DataObject, chosen: FixOptions
+) -> None:
     """A record has as many cells, quotes as right and bytes as valid as before: no such rule is broken more often."""
     original = data.draw(files(contract))
     if has_header(contract, original):
@@ -173,7 +175,7 @@ def test_fixing_makes_nothing_worse(contract: Contract, data: st.DataObject, cho
 
 @lean
 @given(contracts, st.data(), options)
-def test_a_file_without_errors_gets_none(contract: Contract, data: st.DataObject, chosen: FixOptions) -> None:
+def test_a_fixed_file_without_errors_has_no_errors(contract: Contract, data: st.DataObject, chosen: FixOptions) -> None:
     original = data.draw(files(contract))
     if not judged(contract, original).errors:
         once = fixed(contract, original, chosen)[0]
@@ -193,7 +195,7 @@ def test_safe_repairs_of_readable_records_leave_no_more_errors(
 
 @lean
 @given(contracts, st.data(), options)
-def test_every_change_says_which_record_it_was_and_changes_something(
+def test_every_change_has_a_record_and_changes_its_text(
     contract: Contract, data: st.DataObject, chosen: FixOptions
 ) -> None:
     original = data.draw(files(contract))
@@ -210,7 +212,9 @@ def test_every_change_says_which_record_it_was_and_changes_something(
 
 @lean
 @given(contracts, st.data(), options)
-def test_no_record_comes_or_goes_unlisted(contract: Contract, data: st.DataObject, chosen: FixOptions) -> None:
+def test_every_removed_record_of_a_fixed_file_is_listed(
+    contract: Contract, data: st.DataObject, chosen: FixOptions
+) -> None:
     original = data.draw(files(contract))
     if has_header(contract, original):
         once, changes = fixed(contract, original, chosen)

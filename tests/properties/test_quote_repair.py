@@ -1,4 +1,4 @@
-"""Records with wrong quotes that are judged all the same: only in the one reading that repairs know too."""
+"""Records with wrong quotes are checked only in the reading that a repair would use."""
 
 import csv
 import io
@@ -37,7 +37,7 @@ def without_blanks(cell: str) -> str:
 
 
 def is_other_json(cell: str) -> bool:
-    """Tell whether a cell looks like JSON and is none that repairs touch: a list, a piece, what cannot be decoded."""
+    """Tell whether a cell looks like JSON that repairs leave alone: a list, a fragment, or undecodable text."""
     try:
         return bool(set("{}[") & set(cell)) and not isinstance(json.loads(cell), dict)
     except ValueError:
@@ -47,7 +47,7 @@ def is_other_json(cell: str) -> bool:
 @lean
 @given(files, st.sampled_from(["\n", "\r\n"]))
 @example(['a,"{"a": 1}",b,c', 'a,b"c,d,e', '"AB"CD",x,y,z', "a,b,c,d"], "\n")
-def test_a_record_is_mended_in_the_reading_that_a_repair_would_take(lines: list[str], line_end: str) -> None:
+def test_quotes_of_a_record_are_corrected_as_fix_would_repair_them(lines: list[str], line_end: str) -> None:
     data = (line_end.join(lines) + line_end).encode()
     piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
     found = rewrite_quotes(data, piece.malformed, ord(","), TEXTS)
@@ -66,7 +66,7 @@ def test_a_record_is_mended_in_the_reading_that_a_repair_would_take(lines: list[
 
 @lean
 @given(files)
-def test_mended_records_differ_from_the_file_by_quotes_alone(lines: list[str]) -> None:
+def test_corrected_records_differ_from_the_file_only_by_quotes(lines: list[str]) -> None:
     data = "\n".join(lines).encode()
     piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
     found = rewrite_quotes(data, piece.malformed, ord(","), TEXTS)
@@ -78,7 +78,7 @@ def test_mended_records_differ_from_the_file_by_quotes_alone(lines: list[str]) -
 
 @lean
 @given(files)
-def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: list[str]) -> None:
+def test_cells_of_a_corrected_record_have_their_offsets_in_the_file(lines: list[str]) -> None:
     data = "\n".join(lines).encode()
     piece = whole_records(data, final=True, separator=ord(","), width=WIDTH)
     laid = layout(Block(data, ord(","), piece.malformed, piece.structure))
@@ -90,7 +90,7 @@ def test_the_cells_of_a_mended_record_begin_where_they_begin_in_the_file(lines: 
             assert data[first:].replace(b'"', b"").startswith(raw.replace(b'"', b""))
 
 
-def test_a_record_with_many_wrong_cells_is_mended_up_to_a_point() -> None:
+def test_a_record_with_more_than_eight_wrong_cells_is_not_corrected() -> None:
     for cells, mended in ((1, 1), (8, 1), (9, 0), (3000, 0)):
         data = ",".join(['a"b'] * cells).encode() + b"\n"
         piece = whole_records(data, final=True, separator=ord(","), width=cells)

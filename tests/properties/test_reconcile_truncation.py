@@ -57,13 +57,11 @@ def compared(contract: str, folder: Path, export: Path, repair: Path) -> Reconci
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("contract", SIDES)
-def test_export_cut_at_any_byte_is_refused_or_says_that_a_cut_looks_the_same(
-    contract: str, end: str, tmp_path: Path
-) -> None:
+def test_an_export_cut_at_any_byte_is_refused_or_noted_as_possibly_cut(contract: str, end: str, tmp_path: Path) -> None:
     data = SIDES[contract][1].replace("\n", end).encode()
     export, repair = tmp_path / "export.csv", tmp_path / "repair.csv"
     export.write_bytes(data)
-    file_ends = contract not in ("coupons", "collections")  # whose cells hold a line end
+    file_ends = contract not in ("coupons", "collections")  # their last cells can contain a line end
     whole = compared(contract, tmp_path, export, repair)
     assert whole is not None
     assert whole.verdict is Verdict.PROVED or (end == "\r\n" and not file_ends)

@@ -87,7 +87,7 @@ def bodies(draw: st.DrawFn, operation: Operation) -> tuple[bytes | None, dict[st
 
 @st.composite
 def ids(draw: st.DrawFn, operation: Operation) -> dict[str, str]:
-    """Draw path parameters, most of which exist; a slash or an empty text would make another path."""
+    """Draw path parameters; most exist. A slash or an empty text would make another path."""
     odd = values.filter(lambda text: text != "" and "/" not in text)
     return {
         name: draw(st.one_of(st.just(id_of(operation, name)), st.just(id_of(operation, name)), odd))
@@ -130,7 +130,7 @@ def test_any_request_of_an_operation_gets_a_described_response(data: st.DataObje
     body=st.binary(max_size=100),
     odd=headers,
 )
-def test_any_request_of_any_path_is_no_server_error(
+def test_any_request_of_any_path_gets_a_response_below_500(
     method: str, path: list[str], query: str, body: bytes, odd: dict[str, str], caller: Caller
 ) -> None:
     found, _ = caller.send(method, f"/{'/'.join(path)}?{query}", body=body, headers={**KEY, **odd})
@@ -148,14 +148,14 @@ LINES = [
 
 @PLENTY
 @given(lines=st.lists(st.sampled_from(LINES) | st.binary(max_size=20), max_size=8))
-def test_bytes_that_are_no_http_never_end_in_a_server_error(lines: list[bytes], sandbox: SandboxServer) -> None:
+def test_bytes_that_are_not_http_never_cause_a_server_error(lines: list[bytes], sandbox: SandboxServer) -> None:
     parts = urlsplit(sandbox.base_url)
     with socket.create_connection((parts.hostname, parts.port), timeout=30) as connection:
         try:
             connection.sendall(b"\r\n".join([*lines, b"", b""]).replace(b"LONG", b"x" * 70_000))
             connection.shutdown(socket.SHUT_WR)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
-        except OSError:  # the sandbox may hang up on what is no HTTP
+        except OSError:  # the sandbox may close the connection if the bytes are not HTTP
             return
     for status in (line.split(b" ")[1] for line in answer.splitlines() if line.startswith(b"HTTP/1.1 ")):
         assert status[:1] in (b"1", b"2", b"4")

@@ -29,7 +29,7 @@ def offsets_of(words: Words) -> list[int]:
 
 @lean
 @given(data, st.integers(min_value=0, max_value=400))
-def test_marks_say_what_reading_byte_by_byte_says(content: bytes, size: int) -> None:
+def test_marks_agree_with_reading_byte_by_byte(content: bytes, size: int) -> None:
     marks = index_structure(np.frombuffer(content, np.uint8), 44)
     inside, quoted = [], False
     for place, byte in enumerate(content):
@@ -46,7 +46,7 @@ def test_marks_say_what_reading_byte_by_byte_says(content: bytes, size: int) -> 
 
 @lean
 @given(data)
-def test_quotes_are_well_placed_exactly_if_each_is_at_the_edge_of_a_cell(content: bytes) -> None:
+def test_quotes_are_well_placed_only_at_the_edges_of_cells(content: bytes) -> None:
     array = np.frombuffer(content, np.uint8)
     quoted, fine = False, True
     for place, byte in enumerate(content):

@@ -79,11 +79,11 @@ def test_well_formed_files_have_no_structural_error(
 
 @lean
 @example(body='😀",",\n",a😀,","\n1,2,3,4', size=9)
-@example(body='x"y," ""\nCODE28",,', size=8)  # what is well quoted ends with a doubled quote where a block may end
+@example(body='x"y," ""\nCODE28",,', size=8)  # a well-quoted cell ends with a doubled quote where a block may end
 @example(body='a","\n",a"aa",', size=8)  # the last cell of a window is empty, and goes on in the file
 @example(body='""b,c,d,e\n"""\n"\r', size=8)  # a return alone behind a quote, once with a broken record before it
 @given(body=st.lists(pieces, max_size=40).map("".join), size=st.integers(min_value=8, max_value=200))
-def test_the_size_of_blocks_changes_nothing(body: str, size: int) -> None:
+def test_findings_are_the_same_for_any_block_size(body: str, size: int) -> None:
     data = (HEADER + body).encode()
     whole, split = check(data), check(data, block_bytes=size)
     assert structural(split) == structural(whole)
@@ -104,7 +104,7 @@ def strict_rows(text: str) -> list[list[str]] | None:
 @example('😀",",\n",a😀,","')  # a stray quote behind a cell over two lines
 @example('a "{"a": 1},"\r\n""",😀",')
 @given(st.lists(pieces, max_size=40).map("".join))
-def test_what_a_strict_reader_refuses_is_an_error_and_what_it_accepts_is_none(body: str) -> None:
+def test_structural_errors_agree_with_a_strict_csv_reader(body: str) -> None:
     if "\r" in body.replace("\r\n", ""):
         return  # Python ends records at a lone carriage return; here it is a finding of its own
     text = HEADER + body
@@ -123,7 +123,7 @@ def test_what_a_strict_reader_refuses_is_an_error_and_what_it_accepts_is_none(bo
 
 @lean
 @given(st.binary(max_size=300), st.integers(min_value=8, max_value=100))
-def test_no_bytes_end_in_an_exception(data: bytes, size: int) -> None:
+def test_validation_of_any_bytes_raises_no_exception(data: bytes, size: int) -> None:
     for prefix in (b"", HEADER.encode()):
         report = check(prefix + data, block_bytes=size)
         assert report.errors + report.warnings == sum(report.counts.values())
@@ -153,7 +153,7 @@ some_bytes = st.lists(
 
 @lean
 @given(some_bytes | st.binary(max_size=60).map(lambda data: b"x".join(bytes((byte,)) for byte in data)))
-def test_letters_of_windows_1252_are_read_as_such_and_other_bytes_that_are_no_utf_8_as_plain_ones(data: bytes) -> None:
+def test_bytes_that_are_not_utf_8_are_read_as_windows_1252_letters_or_placeholders(data: bytes) -> None:
     read = readable(data).decode()
     if all(code == "FIL104" for code, _, _ in undecodable(data)):
         assert read == decoded(data)
@@ -165,7 +165,7 @@ def test_letters_of_windows_1252_are_read_as_such_and_other_bytes_that_are_no_ut
 
 @lean
 @given(some_bytes)
-def test_each_cell_with_bytes_that_are_no_utf_8_is_told_once_for_each_rule(data: bytes) -> None:
+def test_a_cell_with_bytes_that_are_not_utf_8_has_one_finding_for_each_rule(data: bytes) -> None:
     runs = [undecodable(cell) for line in data.split(b"\n") for cell in line.split(b",")]
     first = [{code: message for code, _, message in reversed([*found])} for found in runs]
     report = check(HEADER.encode() + data)

@@ -19,7 +19,7 @@ USER = "partner"
 
 @dataclass
 class SftpPlace:
-    """An SFTP server whose root is a folder; a home folder with the key of its user and its host key."""
+    """An SFTP server with a folder as root, and a home folder with the user's key and the host key."""
 
     port: int
     root: Path
@@ -101,6 +101,7 @@ class Page:
     login: str = ""
     after: Callable[["Page"], None] | None = None
     requests: list[str] = field(default_factory=list)
+    conditions: list[str] = field(default_factory=list)
 
     @property
     def tag(self) -> str:
@@ -179,8 +180,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _content(self, page: Page, *, body: bool) -> None:
         start, tag = 0, page.tag
         asked = self.headers.get("Range", "")
+        page.conditions += self.headers.get_all("If-Match", [])
         if page.ranges and asked:
-            if self.headers.get("If-Match", tag) != tag:
+            # The comparison for If-Match is the strong one: a weak tag equals no tag.
+            if "If-Match" in self.headers and (tag.startswith("W/") or self.headers["If-Match"] != tag):
                 self._end(412)
                 return
             start = int(asked.removeprefix("bytes=").partition("-")[0])

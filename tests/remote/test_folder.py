@@ -106,3 +106,34 @@ def test_file_that_replaces_another_during_its_removal_is_kept(
     monkeypatch.setattr(RemoteFolder, "find", replaced)
     assert not folder.remove(seen)
     assert [(path.name, path.read_bytes()) for path in sftp.root.iterdir()] == [("a.csv", b"second and longer")]
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_removal_from_sftp_that_was_killed_is_completed_or_undone(
+    changed: bool, sftp: SftpPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RemoteFolder(parsed(sftp.address("")))
+    (sftp.root / "a.csv").write_bytes(b"first")
+    seen = folder.find("a.csv")
+    assert seen is not None
+    if changed:
+        (sftp.root / "a.csv").write_bytes(b"second and longer")
+        monkeypatch.setattr(RemoteFolder, "find", lambda *_: seen)  # it was replaced right after the look
+
+    def killed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(
+            "bulkops.remote.folder.delete" if not changed else "bulkops.remote.folder.present_version", killed
+        )
+        dying.setattr("bulkops.remote.folder.existing_version", killed)
+        with pytest.raises(KeyboardInterrupt):
+            RemoteFolder._remove_aside(folder, parsed(sftp.address("a.csv")), seen)
+    monkeypatch.undo()
+    assert [path.name for path in sftp.root.iterdir()] != ["a.csv"]
+    (sftp.root / "a.csv").write_bytes(b"the day after")
+    assert not folder.remove(seen)
+    found = {path.name: path.read_bytes() for path in sftp.root.iterdir()}
+    kept = {"a~2.csv": b"second and longer"} if changed else {}
+    assert found == {"a.csv": b"the day after", **kept}

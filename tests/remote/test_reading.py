@@ -14,6 +14,7 @@ import trustme
 import zstandard
 
 from bulkops.remote import copies
+from bulkops.remote.versions import Version, etag_of
 from tests.network.relays import connect_proxy, tls_front
 from tests.remote import servers
 from tests.remote.conftest import SECRET, Bucket, run
@@ -98,7 +99,7 @@ def test_https_transfer_that_breaks_off_continues_where_it_stopped(https: HttpsP
     assert ended.err.count("the connection broke off. Trying again") == 2
 
 
-def test_https_transfer_without_ranges_starts_again_and_skips_what_it_has(https: HttpsPlace) -> None:
+def test_an_https_transfer_without_ranges_restarts_and_skips_received_bytes(https: HttpsPlace) -> None:
     https.pages["coupons.csv"] = Page(COUPONS, cut=10_000, cuts=1, ranges=False)
     assert CLEAN in run("validate", "coupons", https.address("coupons.csv")).out
 
@@ -188,7 +189,7 @@ def test_unknown_host_key_is_refused_with_the_command_that_shows_it(sftp: SftpPl
         assert sftp.known_hosts.read_text() == known
 
 
-def test_sftp_user_without_an_accepted_key_is_told_where_keys_come_from(sftp: SftpPlace) -> None:
+def test_an_sftp_login_without_an_accepted_key_is_an_error_that_names_identityfile(sftp: SftpPlace) -> None:
     (sftp.home / ".ssh" / "id_ed25519").unlink()
     ended = run("validate", "coupons", sftp.address("coupons.csv"))
     assert (ended.code, "IdentityFile" in ended.err) == (2, True)
@@ -309,3 +310,29 @@ def test_doctor_names_the_installed_extras() -> None:
 def test_secret_of_the_environment_is_hidden_in_every_message(bucket: Bucket) -> None:
     ended = run("validate", "coupons", bucket.address(f"{SECRET}.csv"))
     assert ended.code == 2
+
+
+@pytest.mark.parametrize("etag", ['W/"one"', '"one"'])
+def test_https_transfer_with_a_weak_etag_continues_without_a_condition(etag: str, https: HttpsPlace) -> None:
+    page = https.pages["coupons.csv"] = Page(COUPONS, cut=10_000, cuts=1, etag=etag)
+    assert run("validate", "coupons", https.address("coupons.csv")).code == 0
+    assert page.requests == ["HEAD", "GET", "GET bytes=10000-", "HEAD"]
+    assert page.conditions == ([] if etag.startswith("W/") else ['"one"'])
+
+
+def test_https_file_that_is_replaced_between_two_parts_is_noticed_by_a_weak_etag(https: HttpsPlace) -> None:
+    def replaced(page: Page) -> None:
+        page.etag, page.content = 'W/"two"', COUPONS.replace(b"1", b"2")
+
+    https.pages["coupons.csv"] = Page(COUPONS, cut=10_000, cuts=1, etag='W/"one"', after=replaced)
+    ended = run("validate", "coupons", https.address("coupons.csv"))
+    assert ended.code == 5
+    assert "replaced meanwhile" in ended.err
+
+
+def test_weak_etags_are_equal_to_those_that_an_earlier_release_stored() -> None:
+    weak = Version(size=3, etag=etag_of('W/"abc"'))
+    assert weak.is_weak
+    assert weak.is_same(Version(size=3, etag="abc"))
+    assert not weak.is_same(Version(size=3, etag="W/abd"))
+    assert not Version(size=3, etag=etag_of('"abc"')).is_weak

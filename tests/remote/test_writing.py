@@ -113,7 +113,7 @@ def test_upload_to_a_name_that_was_taken_meanwhile_is_refused(bucket: Bucket, sf
     assert bucket.get("taken.csv") == (sftp.root / "taken.csv").read_bytes() == b"other"
 
 
-def test_upload_whose_response_is_lost_is_recognised_and_not_refused(
+def test_an_upload_with_a_lost_response_is_recognised_as_complete(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put = ObjectStore.put
@@ -141,7 +141,7 @@ def test_failed_upload_leaves_the_earlier_object(bucket: Bucket, monkeypatch: py
     assert bucket.get("fixed.csv") == COUPONS.read_bytes()
 
 
-def test_output_whose_record_has_no_version_yet_is_recognised_by_its_content(bucket: Bucket, alone: Path) -> None:
+def test_an_output_recorded_without_version_is_recognised_by_its_content(bucket: Bucket, alone: Path) -> None:
     out = bucket.address("e.csv")
     assert run("export", "coupons", *TARGET, "-o", out).code == 0
     for record in (alone / "written").iterdir():

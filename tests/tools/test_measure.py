@@ -15,6 +15,7 @@ SOURCES = {
     "bulkops/two/__init__.py": "",
     "bulkops/two/second.py": "def use() -> None:\n    from bulkops.one.plain import Place\n",
     "bulkops/left.py": "import bulkops.right\n",
+    "bulkops/long.py": 'def count() -> int:\n    """Return 3."""\n    one = 1\n    return (\n        one + 2\n    )\n',
     "bulkops/right.py": "from bulkops import left\n",
     "validators/bulkops_validators/__init__.py": "",
     "CONTRIBUTING.md": "## Add an import\n\n1. `a.py`: first\n2. `b.csv`: second\n\n## Other\n\n1. `c.py`: no\n",
@@ -42,6 +43,15 @@ def test_measure_finds_class_names_with_several_owners(tree: Path) -> None:
 
 def test_measure_counts_the_files_that_contributing_lists(tree: Path) -> None:
     assert measure.files_of_an_import(tree) == ["a.py", "b.csv"]
+
+
+def test_measure_counts_the_lines_of_a_body_without_its_docstring(tree: Path) -> None:
+    assert measure.bodies(measure.modules(tree)) == {"bulkops.long.count:1": 4, "bulkops.two.second.use:1": 1}
+
+
+def test_no_function_has_a_body_of_more_than_40_lines() -> None:
+    sizes = measure.bodies(measure.modules(ROOT))
+    assert {name: lines for name, lines in sizes.items() if lines > 40} == {}
 
 
 def test_the_program_has_no_import_cycle() -> None:

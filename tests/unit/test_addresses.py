@@ -29,7 +29,7 @@ def test_valid_address_keeps_its_text(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["in/a.csv", "/in/a.csv", "-", "C:\\in\\a.csv", "s3:/bucket/a.csv", "a:b.csv"])
-def test_local_path_is_no_address(text: str) -> None:
+def test_a_local_path_is_not_an_address(text: str) -> None:
     assert not is_remote(text)
     assert path_of(text) == Path(text)
 

@@ -1,4 +1,4 @@
-"""The library refuses what cannot be with errors of bulkops, and knows of jobs, cases and balances."""
+"""The library raises errors of bulkops for impossible calls, and handles jobs, letter case and balances."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -44,7 +44,7 @@ REFUSED: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_cannot_be_is_a_usage_error(name: str) -> None:
+def test_an_impossible_call_is_a_usage_error(name: str) -> None:
     with pytest.raises(UsageError):
         REFUSED[name]()
     assert not Path("none").exists()
@@ -55,7 +55,7 @@ def test_what_cannot_be_is_a_usage_error(name: str) -> None:
     lambda: bulkops.reconcile("giveaways", "none.csv", saved="saved.csv"),
     lambda: bulkops.reconcile("giveaways", "codes.csv", saved="none.csv"),
 ])  # fmt: skip
-def test_a_file_that_is_not_there_is_unreadable_for_every_function(function: Callable[[], object]) -> None:
+def test_a_missing_file_is_unreadable_for_every_function(function: Callable[[], object]) -> None:
     with pytest.raises(InputUnreadable):
         function()
 
@@ -68,7 +68,7 @@ def test_filters_may_be_values_of_python() -> None:
     assert (params["valuesOnly"], params["referralId"]) == ("true", "3")
 
 
-def test_import_ids_tell_the_rows_of_a_file_from_others() -> None:
+def test_import_ids_separate_the_rows_of_a_file_from_others() -> None:
     proof = bulkops.reconcile("giveaways", "codes.csv", saved="saved.csv", import_ids=[7])
     assert (proof.verdict, proof.found) == ("proved", 2)
 

@@ -49,7 +49,7 @@ def test_no_text_prints_a_control_or_a_second_line(text: str) -> None:
 
 
 @given(st.text())
-def test_json_says_the_same_after_escaping(text: str) -> None:
+def test_escaped_json_has_the_same_value(text: str) -> None:
     document = escaped_json(json.dumps({"a": [text]}, ensure_ascii=False, indent=2))
     assert json.loads(document) == {"a": [text]}
     assert not any(ord(c) < 32 and c != "\n" for c in document)

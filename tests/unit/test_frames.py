@@ -68,7 +68,7 @@ def test_a_column_without_one_text_form_is_refused_by_name(column: pl.Series) ->
         written(column.to_frame())
 
 
-def test_what_is_no_table_and_no_path_is_refused() -> None:
+def test_input_that_is_neither_table_nor_path_is_refused() -> None:
     with pytest.raises(UsageError, match="int is neither a path nor a DataFrame"):
         written(3)
 

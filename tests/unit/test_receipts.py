@@ -1,4 +1,4 @@
-"""What is remembered of a saved export, and for how long."""
+"""The receipt of a saved export: its content and its lifetime."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_receipt_names_the_target_and_the_filters_that_select_rows(export: Path)
     )
 
 
-def test_receipt_does_not_hold_once_the_file_was_changed_moved_or_copied(export: Path) -> None:
+def test_a_receipt_is_invalid_after_its_file_was_changed_moved_or_copied(export: Path) -> None:
     kept = export.stat()
     copy = export.with_name("copy.csv")
     copy.write_bytes(export.read_bytes())
@@ -53,7 +53,7 @@ def test_receipt_that_cannot_be_read_is_none(export: Path) -> None:
         assert receipt_of(export) is None
 
 
-def test_state_folder_that_cannot_be_written_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receipt_in_a_read_only_state_folder_causes_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "file" / "state"))
     keep_receipt(tmp_path / "file", REQUEST, "https://a.example")

@@ -58,7 +58,7 @@ def test_a_variable_can_be_set(tmp_path: Path) -> None:
         ("steps:", "steps: [", "not valid YAML"),
     ],
 )
-def test_what_is_wrong_in_a_recipe_is_named(tmp_path: Path, old: str, new: str, message: str) -> None:
+def test_an_error_in_a_recipe_is_reported_by_name(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         load_recipe(write(tmp_path, ONE.replace(old, new)), {})
 
@@ -103,7 +103,7 @@ def test_an_unknown_variable_is_named(tmp_path: Path) -> None:
         load_recipe(write(tmp_path, ONE), {"foldr": "x"})
 
 
-def test_a_recipe_that_is_not_there_is_named() -> None:
+def test_a_missing_recipe_is_an_error_with_suggestions() -> None:
     with pytest.raises(UsageError, match="Did you mean 'demo'"):
         find_recipe("dmo")
     with pytest.raises(UsageError, match=r"Shipped recipes: .*demo"):

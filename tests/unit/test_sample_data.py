@@ -102,7 +102,7 @@ def test_the_committed_file_is_what_its_script_makes(path: str) -> None:
     assert (SAMPLES / path).read_bytes() == FILES[path].encode()
 
 
-def test_no_csv_file_lies_about_that_no_script_makes() -> None:
+def test_every_csv_sample_is_written_by_its_script() -> None:
     assert {str(path.relative_to(SAMPLES)) for path in SAMPLES.rglob("*.csv")} == {
         n for n in FILES if n.endswith("csv")
     }
@@ -122,7 +122,7 @@ def test_the_readme_lists_the_defects_of_every_twin() -> None:
 
 
 @pytest.mark.parametrize(("name", "records"), RECORDS.items())
-def test_a_good_sample_is_strict_csv_with_as_many_records_as_the_readme_says(name: str, records: int) -> None:
+def test_a_good_sample_is_strict_csv_with_the_record_count_of_the_readme(name: str, records: int) -> None:
     assert len(read(name)) == records
     assert f"| `{name}.csv` |" in (readme := (SAMPLES / "README.md").read_text(encoding="utf-8"))
     assert re.search(rf"\| `{name}\.csv` \| `[a-z-]+` \| {records:,} \|", readme)
@@ -187,7 +187,7 @@ def test_good_samples_name_only_profiles_cards_and_stores_that_are_there() -> No
     assert {row["identifier"] for row in read("loyalty-points-cards")} <= active
 
 
-def test_good_samples_hold_between_them_what_real_files_hold() -> None:
+def test_good_samples_together_contain_the_forms_of_real_files() -> None:
     points = read("loyalty-points")
     assert {row["startdate"] for row in points} >= {"", "immediate", "on_action"}
     assert {row["expirydate"] for row in points} >= {"", "unlimited"}
@@ -209,7 +209,7 @@ def test_a_listed_defect_begins_on_the_listed_line(folder: str, contract: str) -
 
 
 @pytest.mark.parametrize(("folder", "contract"), TWINS)
-def test_a_twin_is_good_wherever_no_defect_is_listed(folder: str, contract: str) -> None:
+def test_a_broken_twin_is_valid_except_for_its_listed_defects(folder: str, contract: str) -> None:
     listed = {at(place) for place in expected(folder, contract)}
     good = {tuple(row.values()) for row in read(contract)}
     if (folder, contract) == ("broken", "loyalty-points"):
@@ -303,7 +303,7 @@ def shows(place: dict[str, object], row: dict[str, str], first: dict[str, str]) 
 
 
 @pytest.mark.parametrize("contract", json.loads(FILES["broken/expected.json"]))
-def test_a_defect_shows_where_it_is_listed(contract: str) -> None:
+def test_a_listed_defect_is_at_its_listed_place(contract: str) -> None:
     found = pieces(FILES[f"broken/{contract}.csv"])
     header, first_text, *_ = found.values()
     names = header.strip().split(",")

@@ -16,7 +16,7 @@ from bulkops.settings import Secret, Target, authorization_from_environment, che
 KEY = "8a7f-very-secret"
 
 
-def test_a_secret_shows_itself_in_no_text() -> None:
+def test_a_secret_is_hidden_in_every_text_form() -> None:
     secret = Secret(f"ManagementKey-v1 {KEY}")
     target = Target(base_url="https://acme.talon.one", ids={"pool": 1}, authorization=secret)
     for text in (str(secret), repr(secret), f"{secret}", repr(target), str(target.identity())):
@@ -250,7 +250,7 @@ def test_a_mistyped_id_of_a_target_is_named(config: Path) -> None:
         target_profile(read_config(config), "odd")
 
 
-def test_an_unknown_target_is_answered_with_the_known_ones(config: Path) -> None:
+def test_an_unknown_target_is_an_error_that_lists_the_known_targets(config: Path) -> None:
     with pytest.raises(UsageError, match="live, odd, sandbox, test"):
         target_profile(read_config(config), "prod")
 
@@ -366,7 +366,7 @@ def test_a_key_command_without_an_end_is_ended(kind: str, monkeypatch: pytest.Mo
     assert time.monotonic() - started < 10
 
 
-def test_a_user_without_a_home_folder_is_told_to_set_the_state_folder() -> None:
+def test_a_missing_home_folder_is_an_error_that_names_bulkops_state() -> None:
     script = (
         "import os, platformdirs, pwd, bulkops.settings as settings; "
         "os.getuid() and exit(77); "

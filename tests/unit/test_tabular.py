@@ -23,7 +23,7 @@ def test_a_formula_gets_an_apostrophe(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["007", "-0012.50", "1234567890123456", "12345678901234567.5", "1e5", "+12E-3", "1E308"]
 )
-def test_a_number_whose_text_a_spreadsheet_changes_gets_an_apostrophe(text: str) -> None:
+def test_a_number_that_a_spreadsheet_would_change_gets_an_apostrophe(text: str) -> None:
     assert safe_cell(text) == f"'{text}"
 
 
@@ -65,6 +65,6 @@ def test_a_workbook_stores_texts_as_texts_and_has_no_formula() -> None:
 
 
 @pytest.mark.parametrize(("text", "message"), [("csv", "FORMAT=FILE"), ("csv=", "FORMAT=FILE"), ("doc=a", "unknown")])
-def test_an_output_that_is_no_form_and_file_is_refused(text: str, message: str) -> None:
+def test_an_output_without_format_and_file_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         parse_output(text, ("csv", "xlsx"))

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Limits,
     Mode,
     ProgramKind,
@@ -48,6 +49,7 @@ CONTRACT = Contract(
             example="customer-0001",
             sources={"required": IMPORT, "max_length": "CustomerProfile schema: integrationId.maxLength"},
             names=Reference.PROFILE,
+            created_by=CreatedBy(contract="loyalty-points", column="customerprofileid"),
         ),
         Column(
             name="joindate",

@@ -6,6 +6,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Exclusive,
     Form,
     KeySearch,
@@ -111,6 +112,7 @@ CONTRACT = Contract(
             about="The card that gets the points, in a card-based program.",
             example="CARD-0001",
             sources={"min_length": CARD, "max_length": CARD, "pattern": CARD},
+            created_by=CreatedBy(contract="loyalty-cards", column="identifier", ids=("program",)),
             program=ProgramKind.CARDS,
         ),
         Column(

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    CreatedBy,
     Limits,
     Mode,
     QueryOption,
@@ -37,6 +38,7 @@ CONTRACT = Contract(
                 "max_length": "Store schema: integrationId.maxLength",
             },
             names=Reference.STORE,
+            created_by=CreatedBy(contract="stores", column="store_integration_id", ids=("application", "campaign")),
         ),
         Column(
             name="limit",

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,7 @@ from bulkops.cli.options.common import CountType, SecondsType, json_option, ledg
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.options.target import target_options
-from bulkops.cli.output.console import console
+from bulkops.cli.output.console import MOMENT, console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
@@ -23,6 +23,9 @@ from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops.writing import refuse_no_file, refuse_no_folder
 from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.exporting.run import Exported
 
 UNITS = {
     Kind.INSTANT: "RFC 3339 or a date, UTC",
@@ -186,17 +189,7 @@ def _run(export: Export, options: dict[str, Any]) -> int:
         fetching = _fetching(export, options, bar)
         out: Any = output or sys.stdout.buffer
         result = run_export(client, request, out, shape=shape, fetching=fetching, permit=permit)
-    for note in result.notes:
-        console().note(f"Note: {note}")
-    if options["as_json"]:
-        console().emit_json(result.to_json())
-    else:
-        files = (
-            f"{len(result.files)} files"
-            if len(result.files) > 1
-            else str(result.files[0] if result.files else "stdout")
-        )
-        console().note(f"{export.name}: {result.bytes:,} bytes to {files}.")
+    _print(result, export.name, as_json=options["as_json"])
     if len(result.files) == 1:
         console().next_step = _next_command(export, result.files[0])
     return 0
@@ -209,6 +202,18 @@ def _next_command(export: Export, file: Path) -> str:
     routes = ((contract.name, route.readback) for contract in CONTRACTS.values() for route in contract.routes)
     contract = next((name for name, readback in routes if readback and readback.path in export.paths), None)
     return shlex.join(["bulkops", "reconcile", contract, "FILE", "--export", str(file)]) if contract else ""
+
+
+def _print(result: "Exported", name: str, *, as_json: bool) -> None:
+    """Print the notes of an export, and its size and files, or one JSON document."""
+    for note in result.notes:
+        console().note(f"Note: {note}")
+    if as_json:
+        console().emit_json(result.to_json())
+    else:
+        several = f"{len(result.files)} files"
+        files = several if len(result.files) > 1 else str(result.files[0] if result.files else "stdout")
+        console().note(f"{name}: {result.bytes:,} bytes to {files}.")
 
 
 def ids_of_paths(export: Export) -> list[list[str]]:
@@ -237,4 +242,4 @@ def _fetching(export: Export, options: dict[str, Any], bar: Any) -> Any:
 
 
 def _progress(export: Export) -> Any:
-    return console().bar(unit="B", desc=export.name)
+    return console().bar(unit="B", desc=export.name, delay=MOMENT)

@@ -187,18 +187,25 @@ class _ChangeLog:
         self._mask = mask
         self._diff = diff
         self._err = err
+        # One encoder for all changes: there may be millions.
+        self._encode = json.JSONEncoder(ensure_ascii=False).encode
 
     def __call__(self, change: "Change") -> None:
         """Write a change to the list, and print it if requested."""
-        from bulkops.validation.context import masked
-
-        row: dict[str, Any] = {**vars(change)}
+        row = change._asdict()
         if self._mask:
-            row |= {name: masked(row[name]) for name in ("before", "after")}
+            row |= _masked_texts(row)
         if self._out is not None:
-            self._out.write((json.dumps(row, ensure_ascii=False) + "\n").encode())
+            self._out.write((self._encode(row) + "\n").encode())
         if self._diff:
             _show(row, err=self._err)
+
+
+def _masked_texts(row: dict[str, Any]) -> dict[str, str]:
+    """Return the texts of a change with their values hidden."""
+    from bulkops.validation.context import masked
+
+    return {name: masked(row[name]) for name in ("before", "after")}
 
 
 def _check_outputs(inputs: tuple[Path, ...], output: Path, log: Path | None, permit: Permit) -> None:

@@ -16,7 +16,7 @@ from bulkops.cli.options.common import (
 from bulkops.cli.options.contract import contract_argument, contract_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.options.on_end import announced
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import InputPath
 from bulkops.cli.options.run import run_options
 from bulkops.cli.options.target import target_options
 from bulkops.cli.process.targets import TargetChoice
@@ -25,7 +25,7 @@ from bulkops_validators.model.contract import Contract
 
 @click.command("import")
 @contract_argument
-@click.argument("file", type=FilePath())
+@click.argument("file", type=InputPath())
 @target_options
 @contract_options
 @chunk_options
@@ -33,6 +33,11 @@ from bulkops_validators.model.contract import Contract
 @ledger_option
 @option("--again", is_flag=True, help="Import a file although it was imported into the same target before.")
 @option("--only-new", is_flag=True, help="Send only the records that were not sent to the same target before.")
+@option(
+    "--only-changed",
+    is_flag=True,
+    help="Read the target first, and send only the records that it lacks or, for tiers and join dates, that differ.",
+)
 @option(
     "--digests/--no-digests",
     default=True,

@@ -1,4 +1,4 @@
-"""`bulkops inbox`: import the files of the inboxes, and show what waits in them."""
+"""`bulkops inbox`: import the files of the inboxes, and show the waiting files."""
 
 from typing import Any
 
@@ -7,6 +7,7 @@ import click
 from bulkops.cli.options.common import SecondsType, json_option, ledger_option, limit_options, overwrite_option
 from bulkops.cli.options.environment import option, own_option
 from bulkops.errors import UsageError
+from bulkops.upload.options import SETTLE_SECONDS
 
 STATUS = "status"
 MOST_WORDS = 2
@@ -24,7 +25,7 @@ MOST_WORDS = 2
     help="Write the summary of the pass to FILE as json, md or html; repeatable.",
 )
 @overwrite_option
-@option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
+@option("--settle", type=SecondsType(), default=SETTLE_SECONDS, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @ledger_option
 @limit_options

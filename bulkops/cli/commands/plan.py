@@ -9,7 +9,7 @@ import click
 
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import InputPath
 from bulkops.cli.output.console import console
 from bulkops.errors import DataError
 from bulkops.wording import counted
@@ -26,7 +26,7 @@ SHOWN = 20
 
 @click.command("plan")
 @contract_argument
-@click.argument("file", type=FilePath())
+@click.argument("file", type=InputPath())
 @column_options
 @chunk_options
 @limit_options

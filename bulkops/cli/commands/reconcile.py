@@ -23,13 +23,14 @@ from bulkops.cli.options.common import (
 )
 from bulkops.cli.options.contract import ContractType, parameter_options, query_of
 from bulkops.cli.options.environment import option, own_option
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import FilePath, InputPath
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.cli.views.validation_output import split_list
 from bulkops.errors import UsageError
+from bulkops.upload.options import SETTLE_SECONDS
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from bulkops.reconciling.balances import SubledgerBalance
     from bulkops.reconciling.result import Reconciliation
     from bulkops.reconciling.sides import EvidenceSource
+    from bulkops.reconciling.totals import SubledgerSum
 
 FOLDS = ("sensitive", "insensitive-uppercase", "insensitive-lowercase")
 SHOWN = 10
@@ -47,7 +49,7 @@ SHOWN = 10
 
 @click.command("reconcile")
 @click.argument("contract", type=ContractType(), required=False)
-@click.argument("file", type=FilePath(), required=False)
+@click.argument("file", type=InputPath(), required=False)
 @own_option("--job", help="Reconcile a job. Its file, target, import ids and times come from the ledger.")
 @own_option("--file", "moved", type=FilePath(), help="With --job: the file's new path if it was moved.")
 @own_option("--export", type=FilePath(), help="Compare with a saved export instead of the target.")
@@ -100,7 +102,7 @@ SHOWN = 10
 @option(
     "--settle",
     type=SecondsType(),
-    default=60.0,
+    default=SETTLE_SECONDS,
     show_default=True,
     help="Seconds between two equal readings before a difference is reported; exports may lag.",
 )
@@ -140,14 +142,8 @@ def command(
     from bulkops.pipeline.reconcile_job import fold_named, prove
     from bulkops.reconciling.sides import EvidenceSource
     from bulkops.upload.guards import accepted_rules
-    from bulkops.writing import NOT_CSV, refuse_other_form
 
-    if job and (contract or file or import_ids):
-        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
-    if moved and not job:
-        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
-    if repair is not None:
-        refuse_other_form(repair, NOT_CSV, instead=".csv")
+    _refuse_contradictions(job, moved, repair, facts_given=bool(contract or file or import_ids))
     balances = _balances(balances_before, balances_after)
     with ExitStack() as stack:
         book = stack.enter_context(opened_ledger(ledger, notify=console().note)) if job else None
@@ -177,16 +173,34 @@ def command(
         if export is None and asked.contract.routes[0].readback is not None:
             evidence = _online(stack, asked, target, evidence, ledger=ledger)
         result = prove(asked, evidence, clock=SystemClock(), ledger=book, observer=console().note)
+    _print(result, asked, evidence.ids or {}, as_json=as_json)
+    return result.exit_code
+
+
+def _refuse_contradictions(job: str | None, moved: Path | None, repair: Path | None, *, facts_given: bool) -> None:
+    """Raise UsageError for options that contradict each other; `facts_given`: contract, file or import ids."""
+    from bulkops.writing import NOT_CSV, refuse_other_form
+
+    if job and facts_given:
+        raise UsageError("With --job, the contract, file and import ids come from the ledger. Remove them.")
+    if moved and not job:
+        raise UsageError("--file works only with --job. Without a job, FILE is the second argument.")
+    if repair is not None:
+        refuse_other_form(repair, NOT_CSV, instead=".csv")
+
+
+def _print(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping[str, int], *, as_json: bool) -> None:
+    """Print a reconciliation with its balances and the next steps, or as one JSON document."""
     if as_json:
         console().emit_json(result.to_json())
     else:
         show(result)
+        show_sums(result.sums)
         show_balances(result.balances)
-        for step in next_steps(result, asked, evidence.ids or {}):
+        for step in next_steps(result, asked, ids):
             console().note(step)
     if result.exit_code == 0 and asked.job:
         console().next_step = f"bulkops report {asked.job} -o report.html"
-    return result.exit_code
 
 
 def show(result: "Reconciliation") -> None:
@@ -264,6 +278,16 @@ def next_steps(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping
         yield f"Next: {same} with --repair missing.csv writes the {result.missing:,} missing rows to a file for import."
     if result.different:
         yield f"An import of {asked.contract.name} changes no existing row: correct the different rows in Talon.One."
+
+
+def show_sums(sums: "tuple[SubledgerSum, ...]") -> None:
+    """Print the amounts of each subledger on both sides."""
+    rows = [
+        (each.subledger or "(main ledger)", f"{each.sent.normalize():,f}", f"{each.found.normalize():,f}")
+        for each in sums
+    ]
+    if rows:
+        console().table(("subledger", "amount sent", "amount read back"), rows)
 
 
 def show_balances(balances: "tuple[SubledgerBalance, ...]") -> None:

@@ -14,6 +14,7 @@ from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
+from bulkops.upload.options import SETTLE_SECONDS
 
 if TYPE_CHECKING:
     from bulkops.recipe import Recipe
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Set a variable of the recipe.")
 @own_option("--from", "first", type=CountType(), default=1, metavar="STEP",
             help="Start with this step and skip the steps before it.")  # fmt: skip
-@option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
+@option("--settle", type=SecondsType(), default=SETTLE_SECONDS, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @option("--dry-run", is_flag=True, help="Do every step up to its first upload, and send nothing.")
 @own_option("--plan", "only_plan", is_flag=True, help="Show requests, bytes and minimum times. Sends nothing.")

@@ -9,7 +9,7 @@ import click
 from bulkops.cli.options.common import chunk_options, json_option, limit_options
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.environment import own_option
-from bulkops.cli.options.paths import FilePath
+from bulkops.cli.options.paths import FilePath, InputPath
 from bulkops.cli.output.console import console
 from bulkops_validators.model.contract import Contract
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("split")
 @contract_argument
-@click.argument("file", type=FilePath())
+@click.argument("file", type=InputPath())
 @own_option(
     "--into",
     former=["--out"],

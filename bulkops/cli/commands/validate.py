@@ -33,7 +33,9 @@ from bulkops.writing import refuse_no_folder, refuse_the_same
 from bulkops_validators.model.contract import Contract
 
 if TYPE_CHECKING:
+    from bulkops.reading.sources import Source
     from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.settings import ValidationSettings
     from bulkops.writing import Permit
 
 MOST_ACCEPTED = 100_000
@@ -90,9 +92,7 @@ def command(
 
     Exit codes: 0: no errors (--fail-on warning: no warnings either); 1: findings; 2: a file cannot be read.
     """
-    from bulkops.cli.output.excerpts import Excerpts
     from bulkops.reading.sources import expand
-    from bulkops.validation.engine import validate_files
 
     form = requested_format(form, as_json=as_json)
     if mask and (baseline_path or write_baseline):
@@ -110,23 +110,14 @@ def command(
         settings = replace(settings, max_findings=max_findings)
     sources = expand(files, recursive=recursive)
     if write_baseline:
-        read = (path_of(name) for name in (*files, *(source.path for source in sources)))
-        refuse_the_same(write_baseline, read, what="where accepted findings go")
-        permit = output_permit(overwrite=overwrite)
-        permit.check(write_baseline)
+        permit = _permit_of_baseline(write_baseline, files, sources, overwrite=overwrite)
         settings = replace(settings, max_findings=MOST_ACCEPTED, grouped=False)
     shown = settings.max_findings
     if tables:
         permit = _permit_of_tables(tables, files, [source.path for source in sources], overwrite=overwrite)
         settings = replace(settings, max_findings=max(shown, MOST_ACCEPTED), grouped=False)
-    keep_freed_memory()
-    excerpts = Excerpts()
-    hidden = form != "text" or statistics or write_baseline
-    watcher = None if hidden else FindingPrinter(console(), None if mask else excerpts, most=shown)
-    try:
-        report = validate_files(contract, sources, settings=settings, observer=watcher)
-    finally:
-        excerpts.close()
+    hidden = form != "text" or statistics or write_baseline is not None
+    report = _checked(contract, sources, settings, hidden=hidden, most=shown)
     report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
@@ -141,6 +132,31 @@ def command(
     if len(report.files) == 1 and form == "text":
         console().next_step = _next_command(contract, files[0], report, code)
     return code
+
+
+def _checked(
+    contract: Contract, sources: "list[Source]", settings: "ValidationSettings", *, hidden: bool, most: int
+) -> "ValidationReport":
+    """Check files; unless `hidden`, print at most `most` findings of each rule and file as soon as they are found."""
+    from bulkops.cli.output.excerpts import Excerpts
+    from bulkops.validation.engine import validate_files
+
+    keep_freed_memory()
+    excerpts = Excerpts()
+    watcher = None if hidden else FindingPrinter(console(), None if settings.mask else excerpts, most=most)
+    try:
+        return validate_files(contract, sources, settings=settings, observer=watcher)
+    finally:
+        excerpts.close()
+
+
+def _permit_of_baseline(path: Path, files: Sequence[str], sources: "list[Source]", *, overwrite: bool) -> "Permit":
+    """Return the permission to write a baseline; UsageError if it is also an input, or is protected."""
+    read = (path_of(name) for name in (*files, *(source.path for source in sources)))
+    refuse_the_same(path, read, what="where accepted findings go")
+    permit = output_permit(overwrite=overwrite)
+    permit.check(path)
+    return permit
 
 
 def _next_command(contract: Contract, file: str, report: "ValidationReport", code: int) -> str:

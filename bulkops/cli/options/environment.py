@@ -15,7 +15,7 @@ GIVEN = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
 class Reach(Enum):
-    """Which variables set an option. No variable of one command may lift a guard or name a file of another command."""
+    """The scope of an option's variables. A variable of one command never lifts a guard or names a file of another."""
 
     EVERYWHERE = "everywhere"  # also BULKOPS_SETTLE: the option has one meaning in all commands
     GROUP = "group"  # also BULKOPS_EXPORT_OUTPUT, for all commands of the group

@@ -28,6 +28,19 @@ class FilePath(click.Path):
         return RemotePath(address)
 
 
+class InputPath(FilePath):
+    """The path or address of a file that is read more than once; UsageError for `-`, standard input."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return a path as `FilePath` does."""
+        if value == "-":
+            raise UsageError(
+                "FILE cannot be standard input: the file is read more than once, also when its job is resumed.",
+                hint="Write it to a file first, and name that file.",
+            )
+        return super().convert(value, param, ctx)
+
+
 class FileWord(click.ParamType[str]):
     """A path, an address, a pattern or `-`, as text; UsageError for an invalid address."""
 

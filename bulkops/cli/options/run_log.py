@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -18,6 +19,7 @@ from bulkops.cli.options.environment import option
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.process.run_figures import RunFigures
+from bulkops.disk import not_written
 from bulkops.errors import BulkopsError, UsageError
 from bulkops.escaping import one_line
 from bulkops.journal import LOGGER, TEXTS, fields_of, record
@@ -84,7 +86,8 @@ def _write_metrics(collector: RunFigures, path: Path, command: str) -> None:
     try:
         write_metrics(collector, path, command)
     except (BulkopsError, OSError) as error:
-        console().complain(f"--metrics {path} was not written: {getattr(error, 'strerror', None) or error}")
+        known = error if isinstance(error, BulkopsError) else not_written(path, error)
+        console().complain(f"--metrics was not written: {known.message}", known.hint)
 
 
 class _FileHandler(logging.StreamHandler[Any]):
@@ -96,7 +99,7 @@ class _FileHandler(logging.StreamHandler[Any]):
             _refuse_foreign(path, FIRST_LINE, "--log-file")
             super().__init__(open(path, "a", encoding="utf-8", opener=private))  # noqa: SIM115 - closed in `close`
         except OSError as error:
-            raise UsageError(f"--log-file {path} cannot be written: {error.strerror}.") from None
+            raise not_written(f"--log-file {path}", error) from None
 
     def format(self, entry: logging.LogRecord) -> str:
         """Return a record as a line: `TIME EVENT name=value …`, or a JSON object."""
@@ -112,7 +115,11 @@ class _FileHandler(logging.StreamHandler[Any]):
     def handleError(self, entry: logging.LogRecord) -> None:  # noqa: ARG002, N802 - the name is logging's
         """Report once that the log cannot be written, and continue the run without it."""
         LOGGER.removeHandler(self)
-        console().complain(f"--log-file {self._log.file} cannot be written any more; the run continues without it.")
+        error = sys.exception()
+        cause = not_written(
+            f"--log-file {self._log.file}", error if isinstance(error, OSError) else OSError(str(error))
+        )
+        console().complain(f"{cause.message} The run continues without it.", cause.hint)
 
     def close(self) -> None:
         """Close the file."""
@@ -127,7 +134,7 @@ def _shown(value: object) -> str:
 
 
 def _refuse_foreign(path: Path, first: re.Pattern[bytes], what: str) -> None:
-    """Raise UsageError for a pipe, and for a file with content that does not begin as `what` does."""
+    """Raise UsageError for a pipe, and for a file with content that does not match `first`."""
     if path.is_fifo():
         raise UsageError(f"{what} {path} is a named pipe.", hint="Name a file.")
     if path.is_file() and path.stat().st_size:

@@ -26,6 +26,8 @@ MANY = 2000
 PIPE = 200
 """Minimum width of a table in a pipe, in characters."""
 MANY_ERRORS = 20
+SCALED = 1000
+"""Total from which on a bar shows amounts with a prefix, such as 12.3k."""
 MOMENT = 0.5
 """Seconds below which a failed command does not print its duration."""
 
@@ -125,6 +127,7 @@ class Console:
             return
         from tqdm import tqdm
 
+        scale = scale and (total is None or total >= SCALED)  # below, it would print 40 records as 40.0
         with tqdm(total=total, unit=unit, unit_scale=scale, file=sys.stderr, **options) as bar:
             outer, self._bar = self._bar, bar
             try:

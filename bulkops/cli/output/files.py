@@ -2,14 +2,14 @@
 
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.disk import naming_errors, temporary_file
 from bulkops.errors import UsageError
-from bulkops.writing import Permit, keep, naming_errors, part_file
+from bulkops.writing import Permit, keep, part_file
 
 _BLOCK = 1 << 20
 
@@ -74,10 +74,9 @@ def whole_files(paths: Sequence[Path | None], permit: Permit) -> Iterator[list[B
 @contextmanager
 def _spooled(path: Path | None) -> Iterator[BinaryIO]:
     """Yield a temporary file that is copied to stdout or to a device at the end."""
-    with tempfile.TemporaryFile(prefix="bulkops-") as file:
-        with naming_errors(Path(tempfile.gettempdir())):
-            yield file
-            file.seek(0)
+    with temporary_file() as file:
+        yield file
+        file.seek(0)
         if path is not None:
             with naming_errors(path), path.open("wb") as device:
                 shutil.copyfileobj(file, device, _BLOCK)

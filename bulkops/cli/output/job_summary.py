@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bulkops.ledger.job_documents import left_out_text
 from bulkops.ledger.states import job_word
 from bulkops.wording import counted
 
@@ -14,11 +15,10 @@ def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
     figures = document["records"]
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
     name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
-    yield f"{name}: {state}. {figures['input']:,} records: {parts}."
+    yield f"{name}: {state}. {counted(figures['input'], 'record')}: {parts}."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"
-        before = f"{source['sent_before']:,} of {source['records']:,} records of {source['path']}"
-        yield f"{before} were sent before; new records: {new}."
+        yield f"Of {source['records']:,} records of {source['path']}: {left_out_text(source)}; the others: {new}."
     reasons = document.get("refusals", [])
     for reason in reasons[:SHOWN_REASONS]:
         yield f"Rejected, {counted(reason['records'], 'record')}: {reason['reason']}"

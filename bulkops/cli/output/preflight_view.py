@@ -17,7 +17,8 @@ def finding_lines(preflight: Preflight) -> Iterator[str]:
 def note_lines(preflight: Preflight) -> Iterator[str]:
     """Yield the skipped checks with their reasons."""
     if preflight.not_checked:
-        yield f"Preflight: {counted(preflight.requests, 'request')}. Not checked: {'; '.join(preflight.not_checked)}."
+        reasons = "; ".join(reason.removesuffix(".") for reason in preflight.not_checked)
+        yield f"Preflight: {counted(preflight.requests, 'request')}. Not checked: {reasons}."
 
 
 def _line(path: str, finding: Finding) -> str:

@@ -18,6 +18,7 @@ from bulkops.redaction import redacted
 if TYPE_CHECKING:
     from bulkops.json_documents.common import ErrorDocument
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
     (re.compile(r"is not a valid float(?: range)?\b"), "is not a number"),
@@ -61,13 +62,18 @@ def final_exit_code(code: int, console: Console) -> int:
     """
     if (failure := output_failure()) is None:
         return code
-    hint = "The ledger contains the jobs: `bulkops jobs list` shows them." if console.about_jobs else None
-    console.complain(f"{failure.strerror}.", hint)
+    from bulkops.disk import not_written  # loaded only for an error
+
+    known = not_written("stdout", failure, instead="send the output elsewhere")
+    hint = "The ledger contains the jobs: `bulkops jobs list` shows them." if console.about_jobs else known.hint
+    console.complain(known.message, hint)
     return UsageError.exit_code if code in (0, DataError.exit_code) else code
 
 
 def _hint_of(error: click.ClickException) -> str | None:
-    """Return how to write a global option that was given after the command; None for every other error."""
+    """Return where to find a missing JOB, or how to write a global option after the command; None for other errors."""
+    if isinstance(error, click.MissingParameter) and error.ctx and error.param and error.param.name == "job":
+        return "`bulkops jobs list` lists all jobs."
     if not isinstance(error, click.NoSuchOption) or error.ctx is None or error.ctx.parent is None:
         return None
     root = error.ctx.find_root().command
@@ -119,10 +125,20 @@ def _translated(error: BaseException) -> BulkopsError:
 def _of_the_system(error: OSError) -> BulkopsError:
     """Return the bulkops error for an operating-system error; it names the final file instead of its `.part` file."""
     if not isinstance(error.filename, (str, bytes)) or not error.filename:
-        return UsageError(f"{error.strerror}.")
+        return _without_a_name(error)
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
         from bulkops.writing import no_folder  # its imports take longer than the end of most commands
 
         return no_folder(path)
+    if error.errno in FULL:
+        from bulkops.disk import not_written
+
+        return not_written(path, error)
     return UsageError(f"{path}: {error.strerror}.")
+
+
+def _without_a_name(error: OSError) -> BulkopsError:
+    """Return the error for an operating-system error without a file; on a full disk it says how to find out which."""
+    hint = "`bulkops doctor` shows the free space of the state folder and of the folder of temporary files."
+    return UsageError(f"{error.strerror}.", hint=hint if error.errno in FULL else None)

@@ -29,10 +29,13 @@ from bulkops.upload.workflow import Guards
 from bulkops.validation.findings import ValidationReport
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract, Mode
-from bulkops_validators.model.rules import Severity
+from bulkops_validators.model.rules import Repair, Severity
 from bulkops_validators.model.rules_registry import RULES
 
 SHOWN_FINDINGS = 20
+
+OTHER_IMPORT = "HDR113"
+"""The finding that the file belongs to another import; it causes the findings about columns and cells."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class ImportChoices:
     ledger: str | None
     again: bool
     only_new: bool
+    only_changed: bool
     digests: bool
     leave_unfinished: bool
     allow_empty: bool
@@ -77,6 +81,7 @@ def run_import(contract: Contract, file: Path, target: TargetChoice, choices: Im
             guards=Guards(
                 again=choices.again,
                 only_new=choices.only_new,
+                only_changed=choices.only_changed,
                 leave_unfinished=choices.leave_unfinished,
                 allow_empty=choices.allow_empty,
                 accept=accepted_rules(split_list(choices.accept)),
@@ -176,11 +181,15 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
     if as_json:
         console().emit_json({**outcome.document, "validation": report.to_json()})
     contract, file = request.contract.name, request.file
-    hint = f"`bulkops validate {contract} {file}` shows all of them; `bulkops fix` repairs some."
+    hint = f"`bulkops validate {contract} {file}` shows all of them"
     (found,) = report.files
+    repairable = any(RULES[code].repair is not Repair.NONE for code in found.counts)
+    hint += "; `bulkops fix` repairs some." if repairable else "."
     errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
     if all(RULES[code].acceptable for code in errors):
         hint += f" If the values are intended, add --accept {','.join(errors)}."
+    if OTHER_IMPORT in found.counts:
+        hint = RULES[OTHER_IMPORT].fix
     if errors == [NO_RECORDS]:
         hint = "Check the export that wrote the file. If an empty file is expected, add --allow-empty."
     return DataError(f"{file} has {counted(report.errors, 'error')}. Nothing was sent.", hint=hint)

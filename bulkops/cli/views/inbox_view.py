@@ -28,6 +28,7 @@ from bulkops.inbox.inboxes import STATES, Inbox, check_inbox, figures_of
 from bulkops.inbox.passes import PassResult, PassSettings, run_pass
 from bulkops.inbox.rendering import render
 from bulkops.inbox.status import look
+from bulkops.inbox.storage import file_error
 from bulkops.journal import record
 from bulkops.json_documents.endings import Complaint
 from bulkops.json_documents.inboxes import InboxDocument, InboxFileDocument, InboxStatusDocument
@@ -124,7 +125,7 @@ def run_passes(choices: InboxChoices) -> int:
 
 def _pause(every: str) -> float:
     if not re.match(LENGTH, every) or not seconds_of(every):
-        raise UsageError(f"--every {every[:40]!r} is not a length.", hint="Write it like 5m.")
+        raise UsageError(f"--every {every[:40]!r} is not a duration.", hint="Write it like 5m.")
     return seconds_of(every)
 
 
@@ -152,11 +153,18 @@ def _one_pass(
                 target = stack.enter_context(choice.open())
                 results.append(run_pass(inbox, ledger, target, settings))
         except BulkopsError as error:
-            console().complain(f"{inbox.name}: {error.message}", error.hint)
-            figures = figures_of(inbox.name, [], error.exit_code)
-            figures["error"] = error.to_json()
-            results.append(PassResult(figures=figures, files=[], expectations=[], notes=[]))
+            results.append(_not_run(inbox, error))
+        except OSError as error:
+            results.append(_not_run(inbox, file_error(error, f"The inbox {inbox.name} cannot be opened")))
     return _document(results, choices, began=began, ended=clock.now(), interrupted=stop.requested)
+
+
+def _not_run(inbox: Inbox, error: BulkopsError) -> PassResult:
+    """Report an error that ended a pass before its first file, and return its result."""
+    console().complain(f"{inbox.name}: {error.message}", error.hint)
+    figures = figures_of(inbox.name, [], error.exit_code)
+    figures["error"] = error.to_json()
+    return PassResult(figures=figures, files=[], expectations=[], notes=[])
 
 
 def _document(

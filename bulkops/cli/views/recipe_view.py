@@ -2,8 +2,9 @@
 
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Literal
 
 from bulkops.account.preflight import Preflight
@@ -189,7 +190,20 @@ def _books(results: Sequence[StepResult]) -> list[str]:
             shown = " + ".join(f"{count:,} {name}" for count, name in shares if count or name == "accepted")
             text += f"; {counted(counts['input'], 'record')} = {shown}"
         lines.append(f"{text}.")
+        lines += _sum_lines(result)
     return lines
+
+
+def _sum_lines(result: StepResult) -> Iterator[str]:
+    """Yield the amounts of a mapped step for each subledger, from the mapped file to the rows that were read back."""
+    mapped = result.mapping.sums if result.mapping else {}
+    proof = result.outcome.document.get("reconciliation") if result.outcome else None
+    compared = {each["subledger"]: each for each in (proof or {}).get("sums", [])}
+    for ledger in sorted({*mapped, *compared}):
+        text = f"{mapped.get(ledger, Decimal(0)).normalize():,f} mapped"
+        if each := compared.get(ledger):
+            text += f", {Decimal(each['sent']):,f} accepted, {Decimal(each['found']):,f} read back"
+        yield f"Step {result.number}, {f'subledger {ledger}' if ledger else 'main ledger'}: {text}."
 
 
 def _ending(results: Sequence[StepResult]) -> StepResult:

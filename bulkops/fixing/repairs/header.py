@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from bulkops.errors import UsageError
+from bulkops.errors import DataError, UsageError
 from bulkops.fixing.options import AppliedRepair
 from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
 from bulkops.fixing.repairs.quotes import strict_cell, undoubled
@@ -62,6 +62,23 @@ def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[
             texts = _before_and_after(notice, file_start, shape, names)
             if texts[0] != texts[1]:
                 yield AppliedRepair(notice.code, *texts, notice.column), notice.line or 1
+
+
+def refuse_unreadable_header(path: str, file_start: FileStart, shape: RecordShape) -> None:
+    """Raise DataError if the repaired header would have other columns, or would look like data.
+
+    Invalid quotes or bytes make the columns of a header uncertain; separated by commas, it may have more of them.
+    """
+    header = file_start.header
+    assert header is not None
+    after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
+    expected = len(header.columns) - len(shape.omitted)
+    if len(after.columns) != expected or any(fault.code == "HDR107" for fault in after.faults):
+        raise DataError(
+            f"{path}: line {header_line_number(file_start)}: the header cannot be repaired, because its columns are "
+            "not certain.",
+            hint="Correct the header line; `bulkops validate` shows which quotes and bytes in it are invalid.",
+        )
 
 
 def _before_and_after(

@@ -108,7 +108,7 @@ class _Cells:
 
     def spelled(self) -> str:
         """Return the record; unchanged cells keep their spelling."""
-        line = ",".join(_spelled(text, original) for text, original in zip(self.texts, self.originals, strict=True))
+        line = ",".join(spelled(text, original) for text, original in zip(self.texts, self.originals, strict=True))
         # A single blank cell must not become a blank line.
         return line or '""'
 
@@ -187,7 +187,7 @@ def _needless_record_rule(read: _Cells, shape: RecordShape) -> str | None:
     """Return the rule of a record to remove: a repeated header, or a record without a value."""
     if shape.names and repeats_header(read.texts, shape.columns, shape.names):
         return "HDR110"
-    return "STR103" if len(read.texts) > 1 and all(map(_is_blank, read.texts)) else None
+    return "STR103" if len(read.texts) > 1 and all(map(is_blank, read.texts)) else None
 
 
 def _non_record_rule(read: _Cells, shape: RecordShape) -> str | None:
@@ -231,7 +231,7 @@ def _read(text: str, shape: RecordShape, repairs: list[AppliedRepair], defect: Q
     if len(found.texts) < width:
         return _completed(text, found, shape, repairs)
     if not any(found.texts[width:]):
-        is_surplus = shape.evidence.all_surplus or (any(found.texts[1:]) and not _may_be_note(found, shape))
+        is_surplus = shape.evidence.all_surplus or (any(found.texts[1:]) and not may_be_note(found.texts[0], shape))
         return _with_repair("STR102", text, found.of_width(width), repairs) if is_surplus else found
     # A JSON object without quotes around it contains commas.
     whole = readings(text, separator, width)
@@ -250,16 +250,19 @@ def _completed(text: str, found: _Cells, shape: RecordShape, repairs: list[Appli
             allowed = unsafe or shape.evidence.all_wrapped
             cells_ = _Cells([undoubled(cell) if cell.startswith('"') else cell for cell in inner], [*inner])
             return _with_repair("STR116", text, cells_, repairs) if allowed else found
-    if not unsafe or not any(found.texts) or _may_be_note(found, shape):
+    if not unsafe or not any(found.texts) or may_be_note(found.texts[0], shape):
+        return found
+    # A total or another line of a program is removed, not completed.
+    if odd_line(found.texts, width, last=False) is not None:
         return found
     if not any(found.texts[1:]) and not shape.evidence.first.fits(found.texts[0]):
         return found
     return _with_repair("STR101", text, found.of_width(width), repairs)
 
 
-def _may_be_note(found: _Cells, shape: RecordShape) -> bool:
-    """Return whether a record begins with a text unlike the first cells of other records, such as a total."""
-    return bool(found.texts[0]) and not shape.evidence.first.resembles(found.texts[0])
+def may_be_note(first: str, shape: RecordShape) -> bool:
+    """Return whether the first cell of a record is unlike those of other records, as that of a total is."""
+    return bool(first) and not shape.evidence.first.resembles(first)
 
 
 def _read_malformed(text: str, defect: QuoteDefect, shape: RecordShape) -> _Cells | None:
@@ -297,14 +300,14 @@ def _repaired(read: _Cells, shape: RecordShape, repairs: list[AppliedRepair]) ->
     texts, originals = [*read.texts], [*read.originals]
     for index, name in enumerate(shape.columns):
         if name is not None and texts[index] and name not in shape.kept:
-            after, found = _repaired_cell(index, name, texts[index], shape)
-            if found and not (_is_blank(after) and _is_needed(name, read, shape)):
+            after, found = repair_field(index, name, texts[index], shape)
+            if found and not (is_blank(after) and _is_needed(name, read, shape)):
                 texts[index], originals[index] = after, None
                 repairs += found
     return _Cells(texts, originals)
 
 
-def _repaired_cell(index: int, name: str, text: str, shape: RecordShape) -> tuple[str, list[AppliedRepair]]:
+def repair_field(index: int, name: str, text: str, shape: RecordShape) -> tuple[str, list[AppliedRepair]]:
     """Return a repaired cell and the repairs; blanks and byte order marks may alternate before the first one."""
     repairs: list[AppliedRepair] = []
     while True:
@@ -328,17 +331,17 @@ def _byte_order_mark(text: str, shape: RecordShape) -> AppliedRepair | None:
 
 def _is_needed(name: str, read: _Cells, shape: RecordShape) -> bool:
     """Return whether a cell is the only filled one in a group of columns that requires one."""
-    filled = {column for column, text in zip(shape.columns, read.texts, strict=True) if column and not _is_blank(text)}
+    filled = {column for column, text in zip(shape.columns, read.texts, strict=True) if column and not is_blank(text)}
     groups = (set(exclusive.columns) for exclusive in shape.contract.exclusive if exclusive.whole_file)
     return any(filled & group == {name} for group in groups)
 
 
-def _is_blank(text: str) -> bool:
+def is_blank(text: str) -> bool:
     """Return whether a cell contains only blanks; Python also counts some control characters as blanks."""
     return not text or (text.isspace() and not _CONTROL_BLANKS.intersection(text))
 
 
-def _spelled(text: str, original: str | None) -> str:
+def spelled(text: str, original: str | None) -> str:
     """Return a cell as it is written: unchanged, unless commas as separators make quotes necessary."""
     if original is not None and (original.startswith('"') or "," not in original):
         return original

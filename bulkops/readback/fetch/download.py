@@ -112,7 +112,7 @@ class _Reported(Uncounted):
 
 
 def _amount(client: ApiClient, progress: Progress | None) -> AbstractContextManager[Amount]:
-    """Return what shows the number of bytes: the caller's function, or else a bar of its own."""
+    """Return the function that shows the number of bytes: that of the caller, or else one with its own bar."""
     return client.notifier.transfer("reading back") if progress is None else nullcontext(_Reported(progress))
 
 

@@ -1,12 +1,12 @@
 """Read rows back from the deployment, with the endpoint, window and form of a contract's read-back."""
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 
+from bulkops.disk import temporary_file
 from bulkops.errors import BulkopsError, InputUnreadable, LimitExceeded
 from bulkops.limits import TooLarge
 from bulkops.readback.compare.canonical import Fold
@@ -52,7 +52,7 @@ def read_back(
             params[readback.before] = rfc3339(client.clock.now() + OPEN_END)
         yield from read_pages(client, readback.path, ids, params, page_size=readback.page_size, notes=notes)
         return
-    with tempfile.TemporaryFile(prefix="bulkops-") as spool:
+    with temporary_file() as spool:
         known = frozenset(name.lower() for column in readback.columns for name in column.found)
         download(client, GetRequest(path=readback.path, ids=ids, params=params, columns=known), spool)
         spool.seek(0)

@@ -38,7 +38,7 @@ def _patterns(separator: int) -> _LinePatterns:
 
 
 def end_of_lines(window: bytes, start: int, line_end: int, *, final: bool, separator: int, width: int) -> int:
-    """Return the end of the record over several lines that begins at `start` with the line up to `line_end`.
+    """Return the end of a record over several lines. It begins at `start`, and its first line ends at `line_end`.
 
     0 if that line does not end inside a quoted cell, or if the record would not have `width` cells. A value beyond the
     window means that more data is needed to decide.

@@ -1,4 +1,4 @@
-"""What customers did: exports of a small amount of plausible data, made from the world. Nothing imports it."""
+"""Activity of customers: exports of a small amount of plausible data, made from the world. No import changes it."""
 
 import json
 from collections.abc import Iterator

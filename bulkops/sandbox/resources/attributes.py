@@ -72,7 +72,7 @@ def _attribute(call: Call, held: Attribute) -> dict[str, Any]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of an attribute's allowed values."""
+    """Return the builder of the importer of an attribute's allowed values."""
     return partial(AllowedValues, owner=call.state.attribute(call.path["attributeId"]).id)
 
 

@@ -75,7 +75,7 @@ def list_members(call: Call) -> Response:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of an audience's members."""
+    """Return the builder of the importer of an audience's members."""
     return partial(AudienceMembers, owner=call.state.audience(call.path["audienceId"]).id)
 
 

@@ -13,7 +13,7 @@ from bulkops.sandbox.shared.pages import MADE, counted
 from bulkops.sandbox.state import USER
 from bulkops.sandbox.world import Campaign
 
-# Filters by what no campaign has here.
+# Filters by properties that no campaign of the sandbox has.
 UNSET = ("tags", "campaignGroupId", "templateId", "startBefore", "startAfter", "endBefore", "endAfter")
 CODE_SETTINGS = {"validCharacters": ["A", "B", "C", "1", "2", "3"], "couponPattern": "SALES-####-####"}
 

@@ -215,7 +215,7 @@ def _ledger(held: Balance | None) -> dict[str, float]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a program's cards."""
+    """Return the builder of the importer of a program's cards."""
     return partial(Cards, program=call.state.program(call.path["loyaltyProgramId"]).id)
 
 

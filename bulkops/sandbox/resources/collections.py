@@ -115,7 +115,7 @@ def list_items(call: Call) -> Response:
 
 
 def account_importer(call: Call) -> Build:
-    """Return what builds the importer of a collection of the account."""
+    """Return the builder of the importer of a collection of the account."""
     return partial(CollectionItems, owner=call.state.account_collection(call.path["collectionId"]).id)
 
 

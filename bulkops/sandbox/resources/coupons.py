@@ -209,7 +209,7 @@ def delete_coupons(call: Call) -> Response:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a campaign's coupons."""
+    """Return the builder of the importer of a campaign's coupons."""
     return partial(Coupons, **campaign_with(call, "coupons"), skip_duplicates=flag(call, "skipDuplicates"))
 
 

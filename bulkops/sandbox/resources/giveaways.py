@@ -70,7 +70,7 @@ def _giveaway_lines(call: Call, where: Where) -> Iterator[str]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a giveaway pool."""
+    """Return the builder of the importer of a giveaway pool."""
     return partial(Giveaways, pool=call.state.pool(call.path["poolId"]).id)
 
 

@@ -72,7 +72,7 @@ def export_join_dates(call: Call) -> Response:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a program's join dates."""
+    """Return the builder of the importer of a program's join dates."""
     return partial(JoinDates, program=call.state.program(call.path["loyaltyProgramId"]).id)
 
 

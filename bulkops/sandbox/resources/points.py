@@ -234,7 +234,7 @@ def _card_item(row: Any) -> dict[str, Any]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a program's points; the sandbox sends no notifications."""
+    """Return the builder of the importer of a program's points; the sandbox sends no notifications."""
     return partial(Points, program=call.state.program(call.path["loyaltyProgramId"]).id)
 
 

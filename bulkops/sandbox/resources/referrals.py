@@ -115,7 +115,7 @@ def _referral(row: Any) -> dict[str, Any]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a campaign's referrals."""
+    """Return the builder of the importer of a campaign's referrals."""
     return partial(Referrals, **campaign_with(call, "referrals"))
 
 

@@ -124,7 +124,7 @@ def delete_budgets(call: Call) -> Response:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a campaign's store budgets, by default its overall discount budget."""
+    """Return the builder of the importer of a campaign's store budgets, by default its overall discount budget."""
     action = call.query.get("action", ACTIONS[0])
     period = call.query.get("period", PERIODS[0])
     return partial(StoreBudgets, **stores_of_campaign(call), action=action, period=period)

@@ -93,7 +93,7 @@ def stores_of_campaign(call: Call) -> dict[str, Any]:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a campaign's stores."""
+    """Return the builder of the importer of a campaign's stores."""
     return partial(CampaignStores, **stores_of_campaign(call))
 
 

@@ -92,7 +92,7 @@ def export_tiers(call: Call) -> Response:
 
 
 def importer(call: Call) -> Build:
-    """Return what builds the importer of a program's tiers."""
+    """Return the builder of the importer of a program's tiers."""
     return partial(Tiers, program=call.state.program(call.path["loyaltyProgramId"]).id)
 
 

@@ -1,1 +1,1 @@
-"""What several resources of the sandbox share."""
+"""Code that several resources of the sandbox share."""

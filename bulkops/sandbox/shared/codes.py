@@ -1,4 +1,4 @@
-"""What coupons and referrals share: unique codes of a campaign, their filters and their pages."""
+"""Code that coupons and referrals share: unique codes of a campaign, their filters and their pages."""
 
 from typing import Any, ClassVar
 

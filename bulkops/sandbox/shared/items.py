@@ -1,4 +1,4 @@
-"""What lists of single items share: an import that replaces the list, its export and its pages."""
+"""Code that lists of single items share: an import that replaces the list, its export and its pages."""
 
 from collections.abc import Iterator
 from typing import Any, ClassVar

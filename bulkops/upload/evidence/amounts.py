@@ -29,7 +29,7 @@ MAX_READINGS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class ChunkAtTarget:
-    """What one snapshot shows of a chunk: the positions of records that are missing, or that have different values.
+    """The rows of a chunk in one snapshot: the positions of records that are missing, or that have different values.
 
     `unexpected` counts the rows that a replacement should have removed. `own` counts the records found under the
     chunk's import id.

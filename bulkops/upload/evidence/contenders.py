@@ -15,6 +15,7 @@ from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.parse.tables import read_frames
+from bulkops.transport.notices import counting
 from bulkops.upload.body import ChunkBody
 from bulkops.upload.context import JobContext
 from bulkops.upload.evidence.timeouts import seconds_until_answered
@@ -70,16 +71,13 @@ def wait_for_answers(context: JobContext, contenders: list[Contender]) -> float:
     limit = max(c.answered_in for c in flying)
     text = f"Waiting up to {limit:,.0f} s for {flying[0].name}: an import found at the target may belong to it."
     context.client.notifier.announce_wait(limit, text)
-    waited, count = 0.0, context.client.notifier.count
-    names = {_key(c) for c in flying}
-    while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
-        pause = min(POLL_SECONDS, limit - waited)
-        if count is not None:
-            count(text, limit - waited)
-        context.clock.sleep(pause)
-        waited += pause
-    if count is not None:
-        count(text, 0.0)
+    waited, names = 0.0, {_key(c) for c in flying}
+    with counting(context.client.notifier.count, text) as show:
+        while waited < limit and any(_key(c) in names for c in contenders_of(context) if c.answered_in > 0):
+            show(limit - waited)
+            pause = min(POLL_SECONDS, limit - waited)
+            context.clock.sleep(pause)
+            waited += pause
     return waited
 
 

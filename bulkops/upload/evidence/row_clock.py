@@ -51,7 +51,7 @@ class RowClock:
         return cls(least=least, most=most, offsets=frozenset(offsets))
 
     def without_start(self) -> Self:
-        """Return a clock with the window of an unknown clock; the age that proves a row to be ours stays."""
+        """Return a clock with the window of an unknown clock, and with the same age limit for rows of this job."""
         return replace(self, least=None)
 
     def without_knowledge(self) -> Self:

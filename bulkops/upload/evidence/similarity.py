@@ -12,7 +12,7 @@ COUNT, WANTED, TAKEN = "_count", "_wanted", "_taken"
 
 @dataclass(frozen=True, kw_only=True)
 class Similarity:
-    """The columns that identify a record, and what else an import of the chunk may contain.
+    """The columns that identify a record, and other rows that an import of the chunk may contain.
 
     `core`: columns that every record fills. `identity`: those of them that name the customer, card or code. `company`:
     records of other chunks in doubt. `reused`: the server assigns import ids again, so an import of the chunk may share
@@ -49,7 +49,7 @@ def group_imports(
 
 
 def _akin(sent: pl.DataFrame, found: pl.DataFrame, identity: Sequence[str]) -> pl.DataFrame:
-    """Return, per import id, how many rows share an identity with the chunk; all rows if that is unknown."""
+    """Return the number of rows of each import that share an identity with the chunk; all rows if that is unknown."""
     usable = [c for c in comparable(sent, found, identity) if (sent[c] != "").any()]
     if not usable:
         return found.group_by(IMPORT_ID).agg(pl.len().cast(pl.Int64).alias("akin"))
@@ -68,7 +68,7 @@ def _spelled(column: str) -> pl.Expr:
 def shared_rows(
     sent: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str], *, without: pl.DataFrame | None
 ) -> int:
-    """Return how many records of the chunk are among rows, as multisets, after rows equal to `without` are removed."""
+    """Return the number of the chunk's records among rows, as multisets, without the rows equal to `without`."""
     compared = comparable(sent, found, columns)
     if without is not None:
         taken = without.group_by(compared).len(TAKEN)

@@ -14,7 +14,7 @@ _FIRST_LINES = frozenset({0, 1})
 
 
 def name_advice(job: JobEntry, contract: Contract, message: str, lines: Sequence[int]) -> str:
-    """Return what to try if a refusal is about the name of a column; empty otherwise.
+    """Return the next step if a refusal is about the name of a column; empty otherwise.
 
     A refusal is about a name if it repeats the other name, or if it repeats the name that was sent together with the
     line of the header or with a word such as "column". `lines` are the lines that the server points at.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import FileChanged, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
@@ -52,7 +53,9 @@ def write_rejected(context: JobContext, chunks: Sequence[ChunkEntry]) -> Path | 
         with _replacing(reasons) as out:
             _write_reasons(out, context.job, rejected, named, lines)
     except OSError as error:
-        raise Unfinished(f"The rejected records cannot be written to {path.parent}: {error.strerror}.") from None
+        raise not_written(
+            path, error, instead=ANOTHER_STATE, then="It contains the rejected records.", kind=Unfinished
+        ) from None
     return path
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.validation.checks.columns import Checks, checks_of
+from bulkops.validation.checks.columns import ColumnChecks, checks_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops_validators.model.expressions import CellCheck, RecordCheck, record_checks, record_plain
@@ -89,7 +89,7 @@ def _sample(cells: pl.Series) -> pl.Series | None:
     return distinct if len(distinct) < _SAMPLE // 2 else None
 
 
-def _distinct_cells(cells: pl.Series, checks: Checks) -> pl.DataFrame | None:
+def _distinct_cells(cells: pl.Series, checks: ColumnChecks) -> pl.DataFrame | None:
     """Return the distinct cells of a column, with their counts if one of the first may break a check.
 
     None if most cells differ.
@@ -100,7 +100,7 @@ def _distinct_cells(cells: pl.Series, checks: Checks) -> pl.DataFrame | None:
     return cells.value_counts(name=_TIMES) if len(_unclean(sample, checks)) else cells.unique().to_frame()
 
 
-def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
+def _unclean(distinct: pl.Series, checks: ColumnChecks) -> pl.Series:
     """Return the distinct cells of a column that may break a check."""
     broken_checks = checks.broken_checks(distinct)
     if broken_checks is None:
@@ -111,7 +111,7 @@ def _unclean(distinct: pl.Series, checks: Checks) -> pl.Series:
 def _repeated_matches(
     rows: pl.DataFrame,
     counted: pl.DataFrame,
-    checks: Checks,
+    checks: ColumnChecks,
     numbers: Offsets | None,
     context: Context,
     budget: ExampleBudget,
@@ -129,7 +129,7 @@ def _repeated_matches(
     return found
 
 
-def _broken_values(counted: pl.DataFrame, checks: Checks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
+def _broken_values(counted: pl.DataFrame, checks: ColumnChecks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
     """Yield each check that counted cells break, with those cells and their number of rows."""
     broken_checks = checks.broken_checks(counted[checks.column])
     if broken_checks is None:

@@ -1,4 +1,4 @@
-"""Collect what only the whole file shows: lengths and decimals of numbers, order of dates, use of exclusive columns."""
+"""Collect facts from the whole file: lengths and decimals of numbers, order of dates, use of exclusive columns."""
 
 from collections import Counter
 from collections.abc import Hashable, Iterable

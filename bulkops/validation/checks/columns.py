@@ -1,13 +1,15 @@
 """Find the checks that the cells of a column break; results of repeated cells are remembered."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 import polars as pl
 
 from bulkops.validation.checks.long_codes import LEAST, are_long_codes
 from bulkops.validation.context import Context
-from bulkops_validators.model.cells import Text
+from bulkops_validators.model.cells import Text, Timestamp
+from bulkops_validators.model.contract import Column
 from bulkops_validators.model.expressions import (
     CellCheck,
     cell_checks,
@@ -24,7 +26,7 @@ _FEW, _SHORT, _MANY = 1024, 256, 4096
 
 
 @dataclass(frozen=True)
-class Checks:
+class ColumnChecks:
     """The checks of one column, grouped by how they run, and a cheap check that clears most cells.
 
     `text` is the cell type of a column of unrestricted text. `longest` is the maximum number of bytes of a plain cell.
@@ -116,16 +118,37 @@ def _of_any(cells: pl.DataFrame, checks: tuple[CellCheck, ...]) -> list[tuple[Ce
 
 
 @lru_cache(maxsize=64)
-def checks_of(context: Context, name: str) -> Checks:
+def checks_of(context: Context, name: str) -> ColumnChecks:
     """Return the enabled checks of a column."""
     column = context.contract.column(name)
+    by_time = isinstance(column.cell, Timestamp) and column.cell.expected_future
+    return _checks_of(_Same(column), context.codes, context.now if by_time else None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Same:
+    """A column as a key: two keys are equal if they are about the same object. Columns can contain mappings."""
+
+    column: Column
+
+    def __hash__(self) -> int:
+        return id(self.column)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.column is self.column
+
+
+@lru_cache(maxsize=64)
+def _checks_of(key: _Same, codes: frozenset[str], now: datetime | None) -> ColumnChecks:
+    """Return the checks of a column, built once for many small files: building takes longer than running them."""
+    column = key.column
     text = column.cell if isinstance(column.cell, Text) and column.cell.pattern is None else None
-    checks = [c for c in cell_checks(column, context.now) if c.code in context.codes]
-    return Checks(
-        column=name,
+    checks = [c for c in cell_checks(column, now) if c.code in codes]
+    return ColumnChecks(
+        column=column.name,
         text=text,
         longest=longest_plain(column),
-        plain=plain(column, context.now),
+        plain=plain(column, now),
         form=form_case(column),
         of_form=tuple(check for check in checks if check.case is not None),
         others=tuple(check for check in checks if check.case is None and not check.beyond_ascii),

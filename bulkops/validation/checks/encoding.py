@@ -26,7 +26,11 @@ _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
 """Control characters that may replace single bytes beyond ASCII."""
+_FINDINGS_OF_THEIR_OWN = frozenset("\ufffd\xa0\xad\u201a\u201e\u2018\u2019\u201c\u201d\u2013\u2014\xb4")
+"""Characters of Windows-1252 that rules report. The bytes may be letters, such as á in code page 850."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
+_LETTERS = tuple(chr(0x1400 + byte) if char in _FINDINGS_OF_THEIR_OWN else char for byte, char in enumerate(_WINDOWS))
+"""The characters for checks: one letter, which no rule knows, for each byte that only in Windows-1252 is no letter."""
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
@@ -59,13 +63,13 @@ codecs.register_error("bulkops.note", _record_bad_bytes)
 
 
 def readable(data: bytes) -> bytes:
-    """Return UTF-8 for the CSV reader: invalid bytes are decoded as Windows-1252, cut-off characters become letters.
+    """Return UTF-8 for the CSV reader: each invalid byte becomes a letter, nearly always that of Windows-1252.
 
     Those bytes are reported already, and plain letters cause no further findings.
     """
     if is_utf8(data):
         return data
-    changed = spell_out(data, _WINDOWS.__getitem__)
+    changed = spell_out(data, _LETTERS.__getitem__)
     if is_utf8(changed):
         return changed
     parts, position = [], 0
@@ -78,7 +82,7 @@ def readable(data: bytes) -> bytes:
 def _text_for_invalid(raw: bytes) -> str:
     """Return the text for invalid bytes; a cut-off character of several bytes becomes plain letters."""
     cut_off = len(raw) > 1 and raw[0] >= _FIRST_LEAD and _judge_bytes(raw)[0] == "FIL102"
-    return "x" * len(raw) if cut_off else decoded(raw)
+    return "x" * len(raw) if cut_off else "".join(_LETTERS[byte] for byte in raw)
 
 
 def is_utf8(data: bytes) -> bool:
@@ -308,7 +312,7 @@ def blank_out(data: bytes, offsets: Offsets) -> bytes:
 
 
 def spell_out(data: bytes, spelling: Callable[[int], str]) -> bytes:
-    """Return the data with single bytes beyond ASCII spelled out in UTF-8, as far as unused control characters suffice.
+    """Return the data with its single bytes beyond ASCII written as UTF-8, while unused control characters remain.
 
     Each distinct byte first becomes a control character that the data does not contain, so that all can be replaced at
     once.

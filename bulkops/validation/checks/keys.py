@@ -5,7 +5,6 @@ position identifies a record; above a limit they go to a temporary file. Repeate
 at a time, so that memory does not grow with the file.
 """
 
-import tempfile
 import unicodedata
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from bulkops.disk import temporary_file
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.context import Context
 from bulkops_validators.model.contract import Unique
@@ -118,7 +118,7 @@ class KeyStore:
         self._count += len(keys.exact)
         self._held.append(keys)
         if self._file is None and self._count > self._in_memory:
-            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            self._file = temporary_file()
         if self._file is not None:
             for held in self._held:
                 self._file.write(np.column_stack((held.folded, held.exact)).tobytes())

@@ -38,7 +38,7 @@ _PRIOR = {
 _USUAL_LETTERS = frozenset("äöüßéèêëáàâãåæçíîïñóôõøúûÄÖÜÉÀÁÇÑÓØÅÆłąęśćżźńřšžýůěčőűșțşğıœŒŁŚŻŠŽČŐŰÍÚİÈÊÔ")
 _USUAL_SIGNS = frozenset("€£§°“”‘’„«»–—…•®™©¿¡ºª²³×·½¼")
 _BY_SCRIPT = {"LATIN": 0.2, "HALFWIDTH": 0.0}
-"""How natural unusual letters are, by alphabet; 0.5 for all other alphabets."""
+"""The naturalness of unusual letters, by alphabet; 0.5 for all other alphabets."""
 _BETWEEN_LETTERS = frozenset("’·")
 _EDGE, _ROW = 60, 2
 """Bytes kept around the first undecodable byte, and the maximum number of accented letters in a row in Latin words."""

@@ -1,4 +1,4 @@
-"""What is refused when a file is planned, and why."""
+"""Refusals of a plan, and their reasons."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bulkops_validators import CONTRACTS
 SMALL = ChunkLimits(max_records=10, max_bytes=40, whole=False)
 
 
-def test_wishes_stay_within_what_the_contract_allows() -> None:
+def test_requested_chunk_limits_stay_within_the_limits_of_the_contract() -> None:
     cards, coupons, audiences = CONTRACTS["loyalty-cards"], CONTRACTS["coupons"], CONTRACTS["audiences"]
     assert chunk_limits(cards, max_rows=2_000_000).max_records == 499_999
     assert chunk_limits(cards).max_records == 20_000

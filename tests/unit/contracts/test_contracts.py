@@ -79,7 +79,7 @@ def test_only_replacing_contracts_must_not_be_split() -> None:
     assert {c.mode for c in CONTRACTS.values()} == set(Mode)
 
 
-def test_what_appends_is_told_apart_by_its_import_id() -> None:
+def test_append_contracts_identify_rows_by_import_id() -> None:
     for contract in CONTRACTS.values():
         if contract.mode is Mode.APPEND:
             assert all(
@@ -104,15 +104,15 @@ def _modules_outside() -> list[Path]:
     return modules + list((ROOT / "validators" / "bulkops_validators" / "model").rglob("*.py"))
 
 
-def test_nothing_outside_names_a_contract_in_a_decision() -> None:
+def test_no_code_outside_the_contracts_branches_on_a_contract_name() -> None:
     assert {str(p): lines for p in _modules_outside() if (lines := _decisions_on_names(p))} == {}
 
 
-# Parts of an account, in its snapshot and in what is printed of it, which have names like contracts.
+# Parts of an account, in its snapshot and its printed form, that have names like contracts.
 OF_ACCOUNTS = {"coupons", "stores", "collections", "audiences"}
 
 
-def test_nothing_outside_has_a_text_that_is_the_name_of_a_contract() -> None:
+def test_no_string_outside_the_contracts_is_a_contract_name() -> None:
     found = {}
     for path in _modules_outside():
         of_accounts = "account" in path.parts or path.name in ("snapshot.py", "checkup.py")

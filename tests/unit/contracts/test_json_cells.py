@@ -1,4 +1,4 @@
-"""What is said about a JSON cell: one sentence, with the place in it."""
+"""The message about a JSON cell: one sentence, with the position in the cell."""
 
 import tracemalloc
 from pathlib import Path
@@ -19,7 +19,7 @@ from bulkops_validators.model.json_cells import MAX_JSON_LENGTH, judge
         ('{"a": 1} x', "Extra data at character 10"),
     ],
 )
-def test_what_cannot_be_decoded_is_told_with_the_character(text: str, said: str) -> None:
+def test_a_json_cell_that_cannot_be_decoded_is_reported_with_the_character(text: str, said: str) -> None:
     verdict = judge(text)
     assert verdict is not None
     assert (verdict.code, verdict.sentence()) == ("TYP104", said)

@@ -46,7 +46,7 @@ TITLES = {
 
 
 @pytest.mark.parametrize("above", TITLES.values(), ids=list(TITLES))
-def test_lines_above_the_header_that_are_no_records_go(above: bytes) -> None:
+def test_lines_above_the_header_that_are_not_records_are_removed(above: bytes) -> None:
     data = above + b"value,limitval\nCODE1,1\n"
     after, changes = fixed("coupons", data)
     assert after == b"value,limitval\nCODE1,1\n"

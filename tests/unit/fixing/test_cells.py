@@ -31,7 +31,9 @@ def repaired(
         ("limitval", "  ", "", ["TYP107"]),
     ],
 )
-def test_blanks_go_first_and_then_what_they_hid(column: str, text: str, after: str, codes: list[str]) -> None:
+def test_blanks_are_removed_before_other_repairs_of_the_cell(
+    column: str, text: str, after: str, codes: list[str]
+) -> None:
     assert repaired(column, text) == (after, codes)
 
 
@@ -54,7 +56,9 @@ def test_blanks_are_what_validation_takes_for_blanks() -> None:
         ("limitval", "0.125", "0.125"),
     ],
 )
-def test_no_thousand_begins_with_a_lone_zero(column: str, text: str, after: str, options: FixOptions) -> None:
+def test_a_number_with_a_leading_zero_is_not_read_as_thousands(
+    column: str, text: str, after: str, options: FixOptions
+) -> None:
     assert repaired(column, text, options)[0] == after
 
 
@@ -93,7 +97,7 @@ def test_the_user_decides_the_order_of_dates_that_can_have_it(*, day_first: bool
 
 
 @pytest.mark.parametrize("text", ["2030-12-31", "31.12.2030", "31/12/2030"])
-def test_an_end_without_a_time_waits_for_the_user_to_say_which_moment_it_is(text: str) -> None:
+def test_an_end_date_without_a_time_is_repaired_only_with_an_option(text: str) -> None:
     zone = ZoneInfo("UTC")
     assert repaired("expirydate", text, FixOptions(zone=zone)) == (text, [])
     assert repaired("expirydate", text, FixOptions(zone=zone, end_of_day=True))[0] == "2030-12-31T23:59:59Z"
@@ -112,7 +116,7 @@ def test_an_end_without_a_time_waits_for_the_user_to_say_which_moment_it_is(text
         ("123456789", "123456789"),
     ],
 )
-def test_a_number_that_may_be_a_day_written_together_is_no_count_of_seconds(text: str, after: str) -> None:
+def test_a_number_that_may_be_a_date_is_not_read_as_seconds(text: str, after: str) -> None:
     assert repaired("startdate", text)[0] == after
 
 
@@ -130,14 +134,14 @@ def test_unsafe_reads_a_comma_as_the_other_numbers_of_the_column_have_it() -> No
     assert repaired("discountlimit", "12,500", SAFE, known) == ("12,500", [])
 
 
-def test_the_order_of_dates_with_slashes_is_what_they_or_their_column_show() -> None:
+def test_the_order_of_slashed_dates_follows_the_date_or_its_column() -> None:
     assert repaired("expirydate", "03/04/2030") == ("03/04/2030", [])
     assert repaired("expirydate", "03/13/2030")[0] == "2030-03-13T00:00:00Z"
     for shown, after in ((True, "2030-04-03T00:00:00Z"), (False, "2030-03-04T00:00:00Z")):
         assert repaired("expirydate", "03/04/2030", evidence=FileEvidence({"expirydate": shown}))[0] == after
 
 
-def test_all_apostrophes_in_front_go_at_once() -> None:
+def test_all_leading_apostrophes_are_removed_in_one_run() -> None:
     assert repaired("value", "'" * 60 + "0012", UNSAFE) == ("0012", ["XLS108"])
 
 

@@ -26,7 +26,9 @@ def test_bytes_that_are_not_utf8_are_never_decoded_unasked(body: bytes, evidence
         (b"x\x81", "cp1252", None),
     ],
 )
-def test_a_record_is_decoded_as_told_unless_part_of_it_is_utf8(body: bytes, encoding: str, text: str | None) -> None:
+def test_a_record_is_decoded_with_the_given_encoding_unless_part_of_it_is_utf8(
+    body: bytes, encoding: str, text: str | None
+) -> None:
     asked = FixOptions(unsafe=True, encoding=encoding_named(encoding))
     assert decoded(body, UTF8, asked)[0] == text
 
@@ -40,7 +42,7 @@ def test_unsafe_guesses_nothing_where_another_encoding_reads_better() -> None:
     ("body", "code", "text"),
     [(b"TR\xc3", "FIL102", "TRÃ"), (b"x\xff", "FIL102", "xÿ"), (b"x\x92", "FIL104", "x\u2019")],
 )
-def test_unsafe_takes_all_for_letters_and_says_what_they_were(body: bytes, code: str, text: str) -> None:
+def test_unsafe_decodes_every_byte_and_reports_the_rule(body: bytes, code: str, text: str) -> None:
     found, repairs = decoded(body, UTF8, FixOptions(unsafe=True))
     assert (found, [repair.code for repair in repairs]) == (text, [code])
 
@@ -53,5 +55,5 @@ def test_only_whole_characters_of_several_bytes_show_that_a_file_is_utf8() -> No
         assert not holds_multibyte(body)
 
 
-def test_what_a_repair_takes_away_shows_nothing() -> None:
+def test_characters_that_a_repair_removes_are_not_evidence_of_utf8() -> None:
     assert not any(holds_multibyte(c.encode()) for c in "\u00a0\u3000\u201c\u201d")

@@ -1,4 +1,4 @@
-"""What the whole file shows: a repair is made only where no record of it speaks for another reading."""
+"""Evidence from the whole file: a repair is made only if no record supports another reading."""
 
 import io
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ def checked(data: bytes, contract: Contract = COUPONS) -> FileReport:
 
 
 def records_of(contract: Contract, count: int) -> list[str]:
-    """Return valid records, whose ids differ by their last digits."""
+    """Return valid records with ids that differ in their last digits."""
     examples = [column.example for column in contract.columns]
     return [",".join([f"{examples[0]}{n:04d}" if examples[0] else "", *examples[1:]]) for n in range(count)]
 
@@ -49,7 +49,7 @@ def notes_for(contract: Contract) -> list[str]:
 
 
 @pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)
-def test_no_note_of_a_program_becomes_a_record(contract: Contract) -> None:
+def test_a_footer_of_a_program_is_never_repaired_into_a_record(contract: Contract) -> None:
     header, records, notes = ",".join(contract.column_names), records_of(contract, 5), notes_for(contract)
     data = "\n".join([header, *records, *notes, "-----", "MD-0002;1", ""]).encode()
     before, after = checked(data, contract), checked(fixed(data, SAFE, contract)[0], contract)
@@ -120,7 +120,7 @@ def test_one_record_quoted_as_a_whole_is_never_one_code() -> None:
 
 
 @pytest.mark.parametrize("inner", ['"A\n1,2"', '"A\r1,2"', '"{""a"": 1, ""b"": 2}"', '"A""x,1"'])
-def test_a_field_that_contains_no_record_of_one_line_is_no_record(inner: str) -> None:
+def test_a_field_without_a_complete_record_is_not_reported_as_swallowed_records(inner: str) -> None:
     assert "STR116" not in checked(f"value,limitval\n{inner}\nABCD,1\n".encode()).counts
 
 
@@ -151,7 +151,7 @@ def test_dates_are_repaired_where_the_whole_column_shows_one_order(dates: list[s
     assert ordered == data(["2030-04-03", "2030-06-05"], "T00:00:00Z")
 
 
-def test_a_date_without_an_order_says_which_option_decides() -> None:
+def test_a_date_without_an_order_is_reported_with_the_option_that_decides() -> None:
     report = checked(b"value,startdate\nCODE1,03/04/2030\n")
     (finding,) = (finding for finding in report.findings if finding.code == "DAT110")
     assert "`bulkops fix --date-order day-first`" in finding.message
@@ -191,7 +191,7 @@ def test_keys_that_a_repair_would_make_equal_stay(contract: str, data: str) -> N
     assert fixed(data.encode(), contract=CONTRACTS[contract]) == (data.encode(), [])
 
 
-def test_other_cells_of_a_record_whose_key_stays_are_repaired() -> None:
+def test_other_cells_of_a_record_with_an_unrepaired_key_are_repaired() -> None:
     data = b"value,limitval\nABCD,1\nABCD ,2.0\nABCE ,3\n"
     assert fixed(data)[0] == b"value,limitval\nABCD,1\nABCD ,2\nABCE,3\n"
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bulkops.errors import InputUnreadable
+from bulkops.errors import DataError, InputUnreadable
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.fixing.writer import Change, FixReport
@@ -93,14 +93,14 @@ def test_cells_that_cannot_be_read_get_the_commas_of_the_file_and_keep_their_byt
 EIGHT = b"value\n" + b"".join(b"1%07d\n" % n for n in range(20))
 
 
-def test_zeros_go_only_in_front_of_what_validation_reports() -> None:
+def test_zeros_are_added_only_to_cells_that_validation_reports() -> None:
     after, changes, report = fixed(EIGHT + b"123456\n7\n", UNSAFE)
     assert after == EIGHT + b"00123456\n7\n"
     assert [(c.code, c.record, c.line, c.column, c.before) for c in changes] == [("XLS103", 21, 22, "value", "123456")]
     assert (report.changed, report.removed) == (1, 0)
 
 
-def test_lengths_count_only_when_all_else_is_repaired() -> None:
+def test_lost_zeros_are_restored_after_other_repairs_of_the_cells() -> None:
     data = b"value\n" + b"".join(b"'1%07d\n" % n for n in range(20)) + b"123456\n"
     assert fixed(data, UNSAFE)[0] == EIGHT + b"00123456\n"
 
@@ -112,7 +112,7 @@ def test_codes_equal_but_for_lost_zeros_are_repetitions() -> None:
     assert (report.records, report.changed, report.removed) == (24, 1, 2)
 
 
-def test_an_object_without_quotes_gets_them() -> None:
+def test_an_unquoted_json_object_is_quoted() -> None:
     data = b'value,attributes,limitval\nABCG,{"a": 1, "b": 2},1\nABCH,{"a": 1, "b": 2}\n'
     after, changes, _ = fixed(data)
     assert after == data.replace(b'G,{"a": 1, "b": 2}', b'G,"{""a"": 1, ""b"": 2}"')
@@ -165,7 +165,7 @@ def test_lines_of_nothing_but_blanks_go() -> None:
     assert (report.changed, report.removed) == (0, 4)
 
 
-def test_what_is_removed_or_added_to_a_record_is_shown() -> None:
+def test_a_change_shows_the_record_before_and_after_cells_are_removed_or_added() -> None:
     changes = fixed(b"value,limitval\nABCD,1,,\n")[1]
     assert [(c.before, c.after) for c in changes] == [("ABCD,1,,", "ABCD,1")]
     changes = fixed(b"value,limitval\nABCD\n", UNSAFE)[1]
@@ -186,18 +186,17 @@ def test_a_file_that_changes_between_two_readings_is_refused() -> None:
         b'value\tattributes\n\xe9"0,125\n',
         b'value;limitval\n19" x;12,5;zz\n',
         b'value;limitval\n"A","B"\n',
-        b'value;limitval;attributes;\n,"\n"',
         b"value,,limitval\nA,,1,\n;\n",
         b"value,,\n,\n",
         b"value,limitval\n\xc2\xa0B2,1\n\xe9,1\n",
     ],
 )
-def test_what_a_repair_of_the_file_makes_readable_is_repaired_in_the_same_run(data: bytes, options: FixOptions) -> None:
+def test_cells_made_readable_by_a_file_repair_are_repaired_in_the_same_run(data: bytes, options: FixOptions) -> None:
     once = fixed(data, options)[0]
     assert fixed(once, options)[:2] == (once, [])
 
 
-def test_what_was_fixed_is_no_longer_found() -> None:
+def test_fixed_findings_are_absent_from_a_second_validation() -> None:
     data = b'value,limitval,discountlimit\nABCD, 1.0," 12,5"\nABCE\r\n,,\nABCF,1,"0,5",\n"A ",1,2\n'
     after, changes, _ = fixed(data)
     counts = validate_files(CONTRACTS["coupons"], [source_of(after)]).files[0].counts
@@ -205,7 +204,7 @@ def test_what_was_fixed_is_no_longer_found() -> None:
     assert {"FIL109", "STR102", "STR103", "TYP107", "XLS109", "XLS110", "COD101"} <= set(codes(changes))
 
 
-def test_a_record_of_blanks_goes_also_where_mending_its_quotes_made_it_one() -> None:
+def test_a_record_that_is_blank_after_its_quotes_are_fixed_is_removed() -> None:
     out, changes, _ = fixed(b'limitval,attributes,value,expirydate\n," ,,\n1,,CODE1,\n', UNSAFE)
     assert out == b"limitval,attributes,value,expirydate\n1,,CODE1,\n"
     assert codes(changes) == ["STR105", "STR103"]
@@ -237,7 +236,7 @@ def test_records_by_comma_below_a_header_with_another_separator_keep_their_bytes
     assert codes(changes) == ["HDR108"]
 
 
-def test_records_of_which_only_some_are_by_comma_are_not_divided() -> None:
+def test_records_with_a_comma_in_only_some_of_them_are_not_divided() -> None:
     data = b"store_integration_id;limit\nS1,5\nS2;6\n"
     out, _, _ = fixed(data, contract="store-budgets")
     assert out == b'store_integration_id,limit\n"S1,5"\nS2,6\n'
@@ -256,3 +255,29 @@ def test_record_that_becomes_a_header_or_a_note_by_a_repair_goes_in_the_same_run
     assert fixed(b"item\na\n item\n", contract="collections")[0] == b"item\na\n"
     note = "PROFILEINTEGRATIONID\n\x85Summary,,,\n".encode()
     assert fixed(note, UNSAFE, contract="audiences")[0] == b"profileintegrationid\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Without its invalid bytes, no quote would protect the comma in the first name.
+        b'"AxF,x}"\tY"}#[\x81,\xff\nA\tB\n',
+        b'"A\xe2;\x00,~&W|\x0f\xfc\xbbzx\n1;2\n',
+    ],
+)
+def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="line 1: the header cannot be repaired"):
+        fixed(data, contract="loyalty-tiers")
+
+
+@pytest.mark.parametrize("data", [b'code\tstartdate\n",\t5 \n",\t6\n', b'code;startdate;attributes;\n,"\n"'])
+def test_invalid_quotes_that_would_join_records_with_commas_are_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="with commas, invalid quotes would divide the records differently"):
+        fixed(data, contract="giveaways")
+
+
+@pytest.mark.parametrize("line", [b"Total,5", b"Sum;12", b"Grand Total,5", b"(2 rows affected)"])
+def test_total_without_all_fields_is_removed_and_not_completed(line: bytes) -> None:
+    data = b"code,startdate,enddate,attributes\n" + line + b"\n"
+    out, changes, _ = fixed(data, UNSAFE, contract="giveaways")
+    assert (out, codes(changes)) == (b"code,startdate,enddate,attributes\n", ["STR118"])

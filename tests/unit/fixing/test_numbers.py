@@ -1,4 +1,4 @@
-"""Numbers whose separators have two readings: a safe fix leaves them, and what shows how to read the others, alone."""
+"""Numbers with ambiguous separators: a safe fix keeps them, and the numbers that show how to read the others."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Records whose quotes are wrong: read only where one reading is possible, and never torn."""
+"""Records with wrong quotes are read only if one reading is possible, and are never divided."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_a_record_is_read_where_only_one_reading_has_the_right_number_of_cells(t
 @pytest.mark.parametrize(
     ("text", "width"),
     [
-        ('A,{"a": 1, "b": 2}', 3),  # a piece of an object is no cell
+        ('A,{"a": 1, "b": 2}', 3),  # a fragment of an object is not a cell
         ('"A"x,"B","C"', 2),  # nor are two cells one, though that would be the right number
         ('"K1,2041, "{""a"": ""x"", ""b"": ""y""}"', 3),
         ('"A"x,B', 2),  # whether the quotes belong to the cell is not known

@@ -81,7 +81,7 @@ def test_encodings_of_several_bytes_a_character_are_decoded_as_a_whole(encoding:
 @pytest.mark.parametrize(
     "name", ["rot13", "base64", "hex", "zlib", "utf-7", "idna", "punycode", "unicode_escape", "charmap", "nope", "\0"]
 )
-def test_what_is_no_encoding_of_files_is_refused(name: str) -> None:
+def test_an_unknown_or_unusable_encoding_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="encoding"):
         encoding_named(name)
 

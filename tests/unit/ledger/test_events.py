@@ -83,7 +83,7 @@ def test_events_of_an_older_ledger_lose_nothing_in_their_typed_form(events_of_ve
         assert {name: stored[name] for name in known} == known
 
 
-def test_a_request_whose_process_ended_is_told_from_one_without_a_response() -> None:
+def test_a_request_of_an_ended_process_differs_from_one_without_a_response() -> None:
     ended = Event(chunk=1, at=NOW, kind="in doubt", data={"state": "in_doubt", "reason": "killed"})
     unanswered = Event(chunk=1, at=NOW, kind="in doubt", data={"message": "timeout", "status": None, "waited": 3.5})
     assert ended.payload == ProcessEnded(reason="killed")

@@ -80,4 +80,4 @@ def test_text_calls_a_job_with_rejected_records_done(state: str, rejected: int, 
 def test_text_names_each_state_of_a_chunk_with_a_word_of_its_own() -> None:
     words = [chunk_word(state) for state in ChunkState]
     assert len(set(words)) == len(words)
-    assert "refused" not in words  # that is what a guard does
+    assert "refused" not in words  # this word means the refusal of a guard

@@ -60,7 +60,7 @@ def test_own_ledgers_are_not_named() -> None:
     assert neighbours(SERVER, "/mine") == []
 
 
-def test_a_trace_that_does_not_belong_to_the_user_in_its_name_is_ignored(shared: Path) -> None:
+def test_a_trace_file_of_another_owner_is_ignored(shared: Path) -> None:
     record_server_use(SERVER, "/mine", now=NOW)
     (shared / FOLDER / f"{os.getuid()}.json").rename(shared / FOLDER / f"{OTHER}.json")
     assert neighbours(SERVER, "/theirs") == []

@@ -22,7 +22,7 @@ def address(postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     return postgres.new_ledger()
 
 
-def test_commits_are_durable_even_where_the_server_would_not_wait(address: str, postgres: Postgres) -> None:
+def test_a_ledger_commits_synchronously_whatever_the_default_of_its_role(address: str, postgres: Postgres) -> None:
     postgres.execute("ALTER ROLE bulkops SET synchronous_commit = off")
     try:
         ledger = Ledger.open(address, clock=SystemClock())
@@ -48,7 +48,7 @@ def test_another_ledger_has_a_folder_of_its_own(address: str, postgres: Postgres
         ledger.close()
 
 
-def test_a_lock_holds_on_every_machine_until_its_connection_ends(
+def test_a_lock_excludes_other_machines_until_its_connection_ends(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = Ledger.open(address, clock=SystemClock())
@@ -107,7 +107,7 @@ def test_a_ledger_of_the_first_version_is_brought_up_to_date(address: str) -> No
     again.close()
 
 
-def test_a_lost_connection_is_made_anew_and_a_write_that_fails_is_told(address: str, postgres: Postgres) -> None:
+def test_a_lost_connection_is_reopened_and_a_failed_write_is_reported(address: str, postgres: Postgres) -> None:
     ledger = Ledger.open(address, clock=SystemClock())
     postgres.execute("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
     ledger.create(JOB, [CHUNK])
@@ -131,7 +131,7 @@ def test_the_password_is_in_no_message(address: str, postgres: Postgres) -> None
     assert postgres.password not in f"{wrong.value} {other.value}"
 
 
-def test_a_lock_whose_connection_was_lost_is_taken_again_unless_another_process_has_it(
+def test_a_lock_with_a_lost_connection_is_reacquired_unless_another_process_has_it(
     address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
 ) -> None:
     ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_locks WHERE locktype = 'advisory'"

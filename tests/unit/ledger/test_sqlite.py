@@ -98,7 +98,7 @@ def test_a_ledger_that_is_only_read_is_not_written(ledger: Ledger, tmp_path: Pat
     assert (copy.read_bytes(), copy.stat().st_mtime_ns) == before
 
 
-def test_a_ledger_in_a_folder_that_cannot_be_written_is_read_as_it_stands(
+def test_a_ledger_in_a_read_only_folder_is_read_without_new_files(
     ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ledger.close()
@@ -167,7 +167,7 @@ def test_the_files_of_a_ledger_without_a_suffix_lie_beside_it(tmp_path: Path) ->
         (3, ()),
     ],
 )
-def test_a_ledger_of_an_older_version_is_brought_up_to_date_and_keeps_what_it_holds(
+def test_a_ledger_of_an_older_version_is_upgraded_and_keeps_its_jobs(
     version: int, lacking: tuple[str, ...], ledger: Ledger, tmp_path: Path
 ) -> None:
     ledger.close()

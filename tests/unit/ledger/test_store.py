@@ -98,7 +98,7 @@ def test_ledger_refuses_transitions_that_the_table_lacks(before: ChunkState, aft
     ledger.close()
 
 
-def test_nothing_leaves_a_state_that_is_final() -> None:
+def test_a_final_state_has_no_transition() -> None:
     final = {state for state, following in TRANSITIONS.items() if not following}
     assert final == {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED}
 
@@ -109,7 +109,7 @@ def test_ledger_refuses_to_move_a_chunk_that_another_process_moved(ledger: Ledge
         ledger.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
 
 
-def test_the_parts_of_a_chunk_hold_all_its_records(ledger: Ledger) -> None:
+def test_the_parts_of_a_divided_chunk_contain_all_its_records(ledger: Ledger) -> None:
     part = replace(CHUNK, number=0, records=4)
     with pytest.raises(ValueError, match="all of its records"):
         ledger.divide(JOB.id, CHUNK, [part, part], REJECTED)

@@ -1,4 +1,4 @@
-"""A ledger that version 3 wrote, with chunks in every state, is reported as before, but for what was wrong in it.
+"""A ledger of version 3, with chunks in every state, is reported as before, except for its wrong entries.
 
 The fixture is a dump of a real ledger. Two of its jobs were settled by import 671, one by evidence and one by the
 response; the server gave id 900 to two imports.
@@ -53,7 +53,7 @@ def test_the_fixture_has_chunks_in_every_state(written_by_version_3: Path) -> No
     assert states == set(ChunkState)
 
 
-def test_an_import_of_two_chunks_stays_with_the_one_whose_response_named_it(written_by_version_3: Path) -> None:
+def test_an_import_claimed_by_two_chunks_stays_with_the_chunk_of_its_response(written_by_version_3: Path) -> None:
     told: list[str] = []
     ledger = Ledger.open(str(written_by_version_3), clock=SystemClock(), notify=told.append)
     with_671 = [job.id for job in ledger.jobs() for chunk in ledger.chunks(job.id) if chunk.import_id == 671]

@@ -1,4 +1,4 @@
-"""The page of limits says what the constants are."""
+"""The page of limits shows the values of the constants."""
 
 import re
 from pathlib import Path

@@ -33,7 +33,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
         ("upper(code", "is not a SQL expression"),
     ],
 )
-def test_an_expression_that_is_no_single_deterministic_value_is_refused(sql: str, message: str) -> None:
+def test_an_expression_that_is_not_one_deterministic_value_is_refused(sql: str, message: str) -> None:
     with pytest.raises(MappingError, match=re.escape(message)):
         parsed("columns.value", sql, ["code", "note"])
 
@@ -108,7 +108,7 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize("sql", UNREADABLE)
-def test_a_helper_refuses_what_it_cannot_read(engine: Engine, sql: str) -> None:
+def test_a_helper_with_an_unreadable_value_is_an_error(engine: Engine, sql: str) -> None:
     with pytest.raises(duckdb.Error):
         engine.run(f"SELECT {sql}")
 

@@ -185,7 +185,7 @@ def test_a_header_that_its_values_contradict_is_a_decision() -> None:
     assert found.state is MappingState.UNDECIDED
 
 
-def test_a_given_contract_without_its_column_offers_the_columns_whose_values_fit() -> None:
+def test_a_missing_column_of_a_given_contract_gets_candidates_with_matching_values() -> None:
     table = table_of({"Alpha": ["A-1", "A-2", "A-3"], "Beta": ["x y", "x y", "x y"]})
     assert steps(table) == {}
     found = field(steps(table, "coupons")["coupons"], "value")

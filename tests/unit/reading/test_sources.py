@@ -1,4 +1,4 @@
-"""Where content comes from: every way in yields the same bytes, and says what is wrong in words."""
+"""Every source of content yields the same bytes, and reports a problem in plain words."""
 
 import gzip
 import io
@@ -41,7 +41,7 @@ def test_patterns_and_folders_name_each_file_once(tmp_path: Path) -> None:
     assert [Path(source.path).name for source in found] == ["a.csv", "b.csv", "c.csv"]
 
 
-def test_what_cannot_be_read_says_why(tmp_path: Path) -> None:
+def test_an_unreadable_source_is_an_error_with_the_reason(tmp_path: Path) -> None:
     (tmp_path / "bad.zip").write_bytes(b"no archive")
     for word, reason in (
         ("gone.csv", "does not exist"),
@@ -76,7 +76,7 @@ def test_a_pipe_can_be_read_again(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_content_is_known_by_its_first_bytes(tmp_path: Path) -> None:
+def test_the_format_of_content_is_recognised_by_its_first_bytes(tmp_path: Path) -> None:
     workbook = io.BytesIO()
     with zipfile.ZipFile(workbook, "w") as archive:
         archive.writestr("[Content_Types].xml", "")

@@ -18,7 +18,7 @@ def test_proved_job_leaves_nothing_to_decide() -> None:
     assert open_decisions(job_facts(reconciliation=result())) == ()
 
 
-def test_chunk_in_doubt_can_be_accepted_resent_or_repaired() -> None:
+def test_chunk_in_doubt_can_be_accepted_resent_or_accepted_partly() -> None:
     doubtful = chunk(2, state="in doubt", undecided=True, message="29 of 100 found")
     facts = job_facts({"accepted": 200, "in_doubt": 100}, state="in_doubt", chunks=(chunk(1), doubtful, chunk(3)))
     (decision,) = open_decisions(facts)
@@ -27,7 +27,7 @@ def test_chunk_in_doubt_can_be_accepted_resent_or_repaired() -> None:
     assert [choice.command for choice in decision.choices] == [
         f"bulkops jobs resolve {JOB} 2 --as accepted --reason TEXT",
         f"bulkops jobs resolve {JOB} 2 --as resend --reason TEXT",
-        f"bulkops reconcile --job {JOB} --repair missing.csv",
+        f"bulkops jobs resolve {JOB} 2 --as partly --reason TEXT",
     ]
 
 

@@ -157,7 +157,7 @@ def test_page_without_open_points_has_no_empty_part_no_zeros_and_no_plot() -> No
     assert "BULKOPS_MANAGEMENT_KEY" in text
 
 
-def test_result_of_an_older_version_says_what_is_not_recorded() -> None:
+def test_a_result_of_an_older_version_lists_the_unrecorded_facts() -> None:
     old = result()
     del old["proof"]
     text = markdown(page_of([job_facts(reconciliation=old, reconciled=MADE)], title="T", made=MADE))

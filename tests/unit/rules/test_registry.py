@@ -31,7 +31,7 @@ def test_names_are_unique() -> None:
     assert len({rule.name for rule in RULES.values()}) == len(RULES)
 
 
-def test_codes_fixed_by_the_design_stay() -> None:
+def test_published_rule_codes_keep_their_names_and_severities() -> None:
     assert {code: (RULES[code].name, RULES[code].severity) for code in ("COD203", "COD204", "COD205", "UNQ101")} == {
         "COD203": ("coupon-code-too-short", Severity.ERROR),
         "COD204": ("coupon-code-over-30", Severity.WARNING),

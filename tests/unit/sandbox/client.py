@@ -1,4 +1,4 @@
-"""What the sandbox's tests send, as any HTTP client would."""
+"""An HTTP client for the tests of the sandbox."""
 
 import csv
 import io

@@ -47,7 +47,7 @@ def test_a_misplaced_quote_ends_the_file_at_its_line(line: str) -> None:
         next(found)
 
 
-def test_blank_lines_are_no_records() -> None:
+def test_blank_lines_are_not_counted_as_records() -> None:
     records = list(read("\nx\n\na\n\n\nb\n\n").records())
     assert [(record.number, record.line, record.cells) for record in records] == [(1, 4, ["a"]), (2, 7, ["b"])]
 

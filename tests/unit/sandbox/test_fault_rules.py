@@ -25,7 +25,7 @@ from bulkops.sandbox.import_engine import ImportFault
         ("short:200", Mishap(trouble=ImportFault(only=200))),
     ],
 )
-def test_a_fault_means_what_the_page_says(fault: str, mishap: Mishap) -> None:
+def test_a_fault_has_the_effect_that_the_page_describes(fault: str, mishap: Mishap) -> None:
     assert parse_faults(f"importCoupons={fault}", NAMES).next("importCoupons", "imports") == mishap
 
 

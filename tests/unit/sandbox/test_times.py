@@ -71,6 +71,6 @@ def test_a_duration_ends_by_the_calendar_of_the_program(duration: str, end: str)
 @pytest.mark.parametrize(
     "text", ["5", "D", "5d", "5H", "2W_D", "30s_U", "5D_X", "-5D", "1.5D", "99999Y", "9" * 30 + "D"]
 )
-def test_what_is_no_duration_is_refused(text: str) -> None:
+def test_an_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"duration|calendar"):
         end_of_duration(instant("2030-01-31T12:00:00Z"), text, BERLIN)

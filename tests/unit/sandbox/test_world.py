@@ -44,14 +44,14 @@ def test_a_world_without_extends_starts_from_nothing(tmp_path: Path) -> None:
         "applications: [{id: 1, name: a, timezone: Mars/Olympus}]",
     ],
 )
-def test_a_file_that_makes_no_world_is_said_to_be_so(tmp_path: Path, text: str) -> None:
+def test_an_invalid_world_file_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(BulkopsError, match="cannot be used"):
         load_world(path)
 
 
-def test_a_missing_file_is_said_to_be_so(tmp_path: Path) -> None:
+def test_a_missing_world_file_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(BulkopsError, match="cannot be read"):
         load_world(tmp_path / "none.yaml")
 
@@ -68,7 +68,7 @@ def test_a_missing_file_is_said_to_be_so(tmp_path: Path) -> None:
         f"count: {'9' * 5000}",
     ],
 )
-def test_a_series_whose_names_would_fill_the_memory_is_refused(tmp_path: Path, series: str) -> None:
+def test_a_series_with_more_names_than_fit_in_memory_is_refused(tmp_path: Path, series: str) -> None:
     path = tmp_path / "world.yaml"
     path.write_text(f"extends: default\nstores: {{{series}}}\n")
     with pytest.raises(BulkopsError, match="cannot be used"):

@@ -107,7 +107,7 @@ def test_a_malformed_csv_is_refused_with_its_line(tmp_path: Path, text: str, mes
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("more", [[], ['"two\nlines"']], ids=["plain", "quoted"])
-def test_blank_lines_of_a_single_column_are_no_records(tmp_path: Path, end: str, more: list[str]) -> None:
+def test_blank_lines_of_a_single_column_are_not_read_as_records(tmp_path: Path, end: str, more: list[str]) -> None:
     path = tmp_path / "legacy.csv"
     path.write_bytes(end.join(["Code", "A", "", '""', "B", *more, "", ""]).encode())
     assert [line for line in read(file=path)[2] if line < 6] == [2, 4, 5]

@@ -105,7 +105,7 @@ def sending(*parts: bytes) -> Serve:
     return serve
 
 
-def test_a_client_reads_on_from_its_connection() -> None:
+def test_a_client_reads_a_large_body_from_its_connection() -> None:
     content = bytes(range(256)) * 40_000
     with (
         served(sending(HEAD % (b"Content-Length: %d" % len(content)), content)) as client,
@@ -114,7 +114,7 @@ def test_a_client_reads_on_from_its_connection() -> None:
         assert b"".join(answer.iter_bytes()) == content
 
 
-def test_a_client_says_that_an_answer_broke_off() -> None:
+def test_a_response_that_breaks_off_is_an_unknown_outcome() -> None:
     with (
         served(sending(HEAD % b"Content-Length: 3000000", b"x" * 2_000_000)) as client,
         client.stream("/v1/x", {}) as answer,

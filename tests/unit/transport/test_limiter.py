@@ -51,7 +51,7 @@ def test_endpoints_do_not_wait_for_each_other(tmp_path: Path) -> None:
     assert clock.time == 1000.0
 
 
-def test_a_slot_whose_holder_was_killed_waits_a_whole_period(tmp_path: Path) -> None:
+def test_a_slot_of_a_killed_process_is_free_after_a_whole_period(tmp_path: Path) -> None:
     clock = Hands()
     limiter = SlotLimiter(folder=tmp_path, clock=clock, slots=1)
     with limiter.slot("GET /a"):

@@ -47,7 +47,7 @@ def test_retry_after_is_read_in_both_forms(text: str | None, seconds: float | No
         (503, OutcomeUnknown),
     ],
 )
-def test_every_status_says_what_may_follow(status: int, kind: type[Exception]) -> None:
+def test_every_status_is_mapped_to_its_error(status: int, kind: type[Exception]) -> None:
     assert type(refusal(status, b"", where="POST /x", headers={}, now=NOW)) is kind
 
 
@@ -67,7 +67,7 @@ def test_lines_and_details_of_an_error_body_are_kept() -> None:
     assert "line 7" in error.message
 
 
-def test_a_body_that_is_no_json_is_quoted_in_part() -> None:
+def test_a_body_that_is_not_json_is_quoted_in_part() -> None:
     error = refusal(502, b"<html>" + b"x" * 5000, where="POST /x", headers={}, now=NOW)
     assert len(error.message) < 400
 

@@ -92,6 +92,17 @@ def test_hint_about_a_changed_file_never_sends_a_record_twice(
     assert (advice in found.hint, never in found.hint) == (True, False), found.hint
 
 
+@pytest.mark.parametrize("mode", ["append", "create", "upsert", "replace"])
+@pytest.mark.parametrize("chunks", [[SENT], [PENDING, SENT]], ids=["sent", "unfinished"])
+def test_hint_about_a_missing_file_names_the_option_for_its_new_path(
+    mode: str, chunks: list[ChunkEntry], tmp_path: Path
+) -> None:
+    found = JobFile(job(tmp_path / "none.csv", mode=mode), chunks=lambda: chunks).change()
+    assert found is not None
+    assert found.hint is not None
+    assert ("--file PATH" in found.hint, "new records" in found.hint) == (True, False), found.hint
+
+
 def test_bytes_are_read_only_where_the_file_system_shows_a_change(tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_bytes(CONTENT)

@@ -96,7 +96,7 @@ def test_comparison_counts_equal_records_as_a_multiset(ledger: Ledger) -> None:
         assert (sum(each.records for each in found.jobs) if found else 0) == sum(expected)
 
 
-def test_digests_that_share_their_first_half_are_told_apart(ledger: Ledger) -> None:
+def test_digests_with_an_equal_first_half_are_different(ledger: Ledger) -> None:
     earlier = np.array([[5, 3], [5, 1], [7, 7]], np.uint64)
     new = np.array([[5, 1], [5, 2], [5, 3], [5, 3], [7, 8], [9, 9]], np.uint64)
     found = sent_before(ledger, [kept(ledger, "job", earlier)], new)

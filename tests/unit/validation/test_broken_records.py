@@ -1,4 +1,4 @@
-"""What else is wrong with a record whose quotes are wrong, where it is plain what its cells hold."""
+"""Other defects of a record with wrong quotes are reported if its cells are unambiguous."""
 
 import pytest
 
@@ -12,7 +12,7 @@ BLOCKS = (1 << 24, 1, 40)
 
 
 @pytest.mark.parametrize("block_bytes", BLOCKS)
-def test_the_other_cells_of_a_record_with_undoubled_json_are_judged_and_its_key_counts(block_bytes: int) -> None:
+def test_other_cells_and_the_key_of_a_record_with_undoubled_json_are_checked(block_bytes: int) -> None:
     report = check("coupons", UNDOUBLED, block_bytes=block_bytes)[0]
     assert [(f.code, f.record, f.line, f.byte, f.column) for f in report.findings] == [
         ("STR107", 1, 2, 33, "attributes"),
@@ -36,7 +36,7 @@ def test_the_other_cells_of_a_record_with_undoubled_json_are_judged_and_its_key_
         ('"a,"b"', None),
     ],
 )
-def test_quotes_that_are_plainly_a_text_s_own_hide_nothing_else(cell: str, rule: str | None, block_bytes: int) -> None:
+def test_literal_quotes_in_a_text_hide_no_finding_of_other_cells(cell: str, rule: str | None, block_bytes: int) -> None:
     content = NAMES + f"ABCD,,{cell},1.0,\nABCD,,c,1,\n".encode()
     report = check("coupons", content, block_bytes=block_bytes)[0]
     told = [(f.code, f.record, f.line, f.byte, f.field) for f in report.findings if f.code[:3] in {"XLS", "UNQ"}]
@@ -46,7 +46,7 @@ def test_quotes_that_are_plainly_a_text_s_own_hide_nothing_else(cell: str, rule:
     assert not rule or rule in report.counts
 
 
-def test_a_quote_in_a_cell_that_is_no_text_leaves_the_record_unjudged() -> None:
+def test_a_quote_in_a_cell_that_is_not_text_leaves_the_record_unchecked() -> None:
     report = check("coupons", NAMES + b'ABCD,,,1"0,2023-02-29T00:00:00Z\n')[0]
     assert dict(report.counts) == {"STR104": 1}
 
@@ -67,7 +67,7 @@ def test_records_with_a_blank_field_too_many_are_judged_beside_broken_ones() -> 
 
 
 @pytest.mark.parametrize("block_bytes", BLOCKS)
-def test_several_cells_with_quotes_of_their_own_hide_nothing_else(block_bytes: int) -> None:
+def test_literal_quotes_in_several_cells_hide_no_finding_of_other_cells(block_bytes: int) -> None:
     content = NAMES + b'A"BCD,"{"a": 1, "a": 2}",x"y,1.0,\nA"BCD,"{""b"": 1}","x"y",1,\n'
     report = check("coupons", content, block_bytes=block_bytes)[0]
     start, second = len(NAMES), len(NAMES) + 34
@@ -99,7 +99,7 @@ def test_a_formula_in_a_file_with_semicolons_is_named_as_one_with_commas() -> No
 
 
 @pytest.mark.parametrize(("bad", "rule"), [(b"\xfc", "FIL104"), (b"\x01", "FIL107"), (b"\x00", "FIL106")])
-def test_bytes_in_undoubled_json_are_told_with_its_column(bad: bytes, rule: str) -> None:
+def test_invalid_bytes_in_undoubled_json_are_reported_with_its_column(bad: bytes, rule: str) -> None:
     content = b'attributes,value\n"{"a": "x, M' + bad + b'ller"}",ABCD\n'
     (finding,) = [f for f in check("coupons", content)[0].findings if f.code == rule]
     assert (finding.byte, finding.column, finding.field) == (29, "attributes", 1)

@@ -30,7 +30,7 @@ def check(contract: Contract | str, data: bytes, **chosen: object) -> FileReport
 
 
 def file_of(contract: Contract, count: int = 12) -> str:
-    """Return a valid file with only the required columns, or those of which one is needed."""
+    """Return a valid file with its required and recommended columns, and one column of each exclusive group."""
     names = [exclusive.columns[0] for exclusive in contract.exclusive if exclusive.whole_file]
     names += contract.required_names
     names += [column.name for column in contract.columns if column.recommended]
@@ -61,7 +61,7 @@ OTHER = {
 
 @ALL
 @pytest.mark.parametrize("data", OTHER.values(), ids=list(OTHER))
-def test_other_content_is_one_finding(contract: Contract, data: bytes) -> None:
+def test_a_file_that_is_not_csv_is_one_finding(contract: Contract, data: bytes) -> None:
     report = check(contract, data)
     assert {code: n for code, n in report.counts.items() if code not in {"FIL105", "STR103"}} == {"FIL111": 1}
     assert (report.records, report.bytes) == (0, len(data))
@@ -86,7 +86,7 @@ def test_records_below_a_low_header_keep_their_lines() -> None:
 
 
 @pytest.mark.parametrize(("contract", "readback"), EXPORTED, ids=[c.name for c, _ in EXPORTED])
-def test_an_export_is_one_finding(contract: Contract, readback: object) -> None:
+def test_a_deployment_export_given_as_an_import_file_is_one_finding(contract: Contract, readback: object) -> None:
     names = [*readback.own_columns, *(column.found[0] for column in readback.columns)]  # type: ignore[attr-defined]
     names = list(dict.fromkeys(names))
     data = ",".join(names).encode() + b"\n"
@@ -168,7 +168,7 @@ FOOTERS = {
 
 @ALL
 @pytest.mark.parametrize("footer", FOOTERS)
-def test_a_line_that_is_no_record_is_one_finding_of_its_own_rule(contract: Contract, footer: str) -> None:
+def test_a_footer_line_is_one_finding_of_its_own_rule(contract: Contract, footer: str) -> None:
     data = f"{file_of(contract)}{footer}\n".encode()
     report = check(contract, data)
     if "," in footer and file_of(contract, 0).count(",") == 1:  # its cells are those of a record, too
@@ -206,7 +206,7 @@ VALID = {
 
 
 @pytest.mark.parametrize("name", VALID)
-def test_unusual_values_are_no_lines_of_programs(name: str) -> None:
+def test_unusual_values_are_not_reported_as_footer_lines(name: str) -> None:
     assert {code for code in check(name, VALID[name]).counts if code.startswith(("STR", "HDR", "FIL"))} == set()
     if name != "collections":
         assert check(name, VALID[name], select=("VAL112", "VAL113", "XLS114", "COD110")).counts == {}

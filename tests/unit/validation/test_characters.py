@@ -1,4 +1,4 @@
-"""Characters that deceive: each is found, `fix --unsafe` undoes what is exact, and honest text is left alone."""
+"""Characters that deceive: each is found, `fix --unsafe` restores only an exact original, ordinary text is kept."""
 
 # ruff: noqa: RUF001 - signs that look like others are what this is about
 
@@ -47,7 +47,7 @@ HIDDEN += "\u115f\u034f\u180e\u200b\u00ad"
 
 
 @pytest.mark.parametrize("hidden", HIDDEN, ids=ascii)
-def test_what_cannot_be_seen_is_found_in_codes_and_texts_and_goes(hidden: str) -> None:
+def test_an_invisible_character_is_found_in_codes_and_texts_and_removed(hidden: str) -> None:
     assert in_codes(f"AB{hidden}CD") == {"COD102": 1}
     assert in_texts(f"AB{hidden}CD") == {"COD102": 1}
     assert (fixed("value", f"AB{hidden}CD"), fixed("item", f"AB{hidden * 3}CD")) == ("ABCD", "ABCD")
@@ -97,14 +97,14 @@ def test_letters_of_two_alphabets_in_a_word_are_found(code: str) -> None:
 @pytest.mark.parametrize(
     "code", ["\u04cf123", "\u0455\u0430\u04cf\u0435", "\u04ae\u0415\u0421\u0410", "\u051d\u0430\u04451"], ids=ascii
 )
-def test_words_of_nothing_but_look_alikes_are_found(code: str) -> None:
+def test_words_of_only_look_alike_letters_are_found(code: str) -> None:
     assert in_codes(code) == {"COD104": 1}
 
 
 @pytest.mark.parametrize(
     ("sign", "letter"), [("\u212a", "K"), ("\u212b", "Å"), ("\u211d", "R"), ("\u2110", "I")], ids=ascii
 )
-def test_signs_that_are_letters_in_all_but_name_are_dressed_up(sign: str, letter: str) -> None:
+def test_styled_letters_are_reported_and_repaired(sign: str, letter: str) -> None:
     assert in_codes(f"{sign}SALE") == {"COD108": 1}
     assert fixed("value", f"{sign}SALE") == f"{letter}SALE"
 
@@ -144,11 +144,11 @@ def test_utf8_that_was_read_in_another_encoding_is_found_and_undone(text: str, e
     assert "COD109" not in in_codes(wrong)
 
 
-def test_what_went_wrong_twice_is_undone_twice() -> None:
+def test_text_misread_twice_is_restored() -> None:
     assert fixed("item", misread(misread("café für 5 €"))) == "café für 5 €"
 
 
-def test_what_cannot_be_undone_exactly_is_left() -> None:
+def test_misread_text_that_cannot_be_restored_exactly_is_kept() -> None:
     assert in_texts("Ελλάδα cafÃ©") == {"COD105": 1}
     assert fixed("item", "Ελλάδα cafÃ©") == "Ελλάδα cafÃ©"
 
@@ -166,7 +166,7 @@ HONEST = [
 
 
 @pytest.mark.parametrize("text", HONEST, ids=ascii)
-def test_accents_with_signs_behind_them_are_no_misread_text(text: str) -> None:
+def test_accents_before_signs_are_not_reported_as_misread_text(text: str) -> None:
     assert "COD105" not in in_texts(text)
     assert "COD105" not in in_codes(text)
 

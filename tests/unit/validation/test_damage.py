@@ -72,13 +72,13 @@ def test_two_hash_signs_are_a_column_too_narrow() -> None:
 
 @pytest.mark.parametrize("cell", ["#ZAHL!", "#GETTING_DATA", "##", "#¡DIV/0!"])
 @pytest.mark.parametrize("column", ["limitval", "discountlimit", "startdate", "attributes"])
-def test_what_a_spreadsheet_shows_for_no_value_is_told_in_typed_columns(column: str, cell: str) -> None:
+def test_an_error_value_of_a_spreadsheet_is_reported_in_typed_columns(column: str, cell: str) -> None:
     source = source_of(["value", column], ["CODE1", cell])
     assert validate_files(CONTRACTS["coupons"], [source]).files[0].counts == {"TYP108": 1}
 
 
 def test_codes_that_only_resemble_dates_are_left_alone() -> None:
-    # Capitals are no spreadsheet's, but for the short English names that were told before.
+    # Spreadsheets do not write months in capitals; of those, only the short English forms count as dates.
     codes = [
         "SET-24",
         "MARS-24",
@@ -100,12 +100,12 @@ def test_codes_that_only_resemble_dates_are_left_alone() -> None:
     assert check("coupons", "value", *codes).counts == {}
 
 
-def test_a_size_and_a_fraction_are_no_dates_outside_codes() -> None:
+def test_sizes_and_fractions_outside_codes_are_not_reported_as_dates() -> None:
     assert check("collections", "item", "10/12", "01/02", "3/4").counts == {}
 
 
 @pytest.mark.parametrize("column", ["item", "value"])
-def test_negative_numbers_are_no_formulas(column: str) -> None:
+def test_negative_numbers_are_not_reported_as_formulas(column: str) -> None:
     contract = "collections" if column == "item" else "coupons"
     assert "XLS114" not in check(contract, column, "-100", "-1.5", "-1e5", "-1e-5", "-1,000.50", "-5%", "-5 EUR").counts
 
@@ -170,5 +170,5 @@ def test_a_local_date_that_does_not_exist_shows_no_order() -> None:
 
 
 @pytest.mark.parametrize("cell", ["31/12/2030", "12/31/2030", "29/02/2028", "29.2.28", "03.13.2030", "1/5/30 9:00"])
-def test_a_local_date_that_exists_in_one_order_is_a_matter_of_its_form(cell: str) -> None:
+def test_a_local_date_valid_in_one_order_is_reported_only_for_its_form(cell: str) -> None:
     assert set(in_dates(cell)[1].counts) <= {"DAT103", "DAT110"}

@@ -1,4 +1,4 @@
-"""Files that cannot be read to their end: what was read of them is judged, and where reading broke off is told."""
+"""Files that cannot be read to their end: their readable part is checked, and the end of reading is reported."""
 
 import gzip
 import io
@@ -26,7 +26,7 @@ def check(source: Source, block_bytes: int) -> FileReport:
 
 
 @pytest.mark.parametrize("block_bytes", [1 << 24, 4096])
-def test_what_can_be_read_of_a_file_cut_off_is_judged(tmp_path: Path, block_bytes: int) -> None:
+def test_the_readable_part_of_a_cut_file_is_checked(tmp_path: Path, block_bytes: int) -> None:
     path = tmp_path / "f.csv.gz"
     path.write_bytes(gzip.compress(CONTENT)[:-2000])
     report = check(file_source(path), block_bytes)
@@ -39,7 +39,7 @@ def test_what_can_be_read_of_a_file_cut_off_is_judged(tmp_path: Path, block_byte
     ]
 
 
-def test_a_file_damaged_before_its_first_record_is_told_once(tmp_path: Path) -> None:
+def test_a_file_damaged_before_its_first_record_has_one_finding(tmp_path: Path) -> None:
     path = tmp_path / "f.csv.zst"
     path.write_bytes(zstandard.compress(CONTENT)[:-20])  # nothing comes of a block that is not whole
     report = check(file_source(path), 1 << 24)
@@ -57,14 +57,14 @@ class _Failing(io.BytesIO):
 
 
 @pytest.mark.parametrize("block_bytes", [1 << 24, 4096])
-def test_what_was_read_before_the_disk_failed_is_judged(block_bytes: int) -> None:
+def test_records_read_before_the_disk_failed_are_checked(block_bytes: int) -> None:
     report = check(Source("f.csv", lambda: _Failing(CONTENT)), block_bytes)
     assert report.unreadable == "f.csv cannot be read to the end: Input/output error."
     assert report.records == RECORDS + 2
     assert [f.code for f in report.findings] == ["XLS110", "UNQ101"]
 
 
-def test_a_header_that_is_cut_off_says_nothing_about_columns(tmp_path: Path) -> None:
+def test_a_header_that_is_cut_off_causes_no_finding_about_columns(tmp_path: Path) -> None:
     path = tmp_path / "f.csv.gz"
     path.write_bytes(gzip.compress(b"value,startdate,attributes\n")[:-12])
     report = check(file_source(path), 1 << 24)

@@ -1,4 +1,4 @@
-"""Decimal numbers that may be thousands, and ids that were made numbers: told from the whole column."""
+"""Decimal numbers that may be thousands, and ids that were made numbers: recognised from the whole column."""
 
 import io
 
@@ -53,7 +53,7 @@ def test_three_decimals_throughout_a_column_are_reported_once(cells: list[str], 
 
 @pytest.mark.parametrize("size", [24, 1 << 20])
 @pytest.mark.parametrize("cells", HONEST.values(), ids=HONEST)
-def test_a_column_that_shows_what_its_point_is_has_no_finding(cells: list[str], size: int) -> None:
+def test_a_column_with_an_unambiguous_decimal_point_has_no_finding(cells: list[str], size: int) -> None:
     assert "VAL115" not in check("coupons", "discountlimit", cells, block_bytes=size).counts
 
 

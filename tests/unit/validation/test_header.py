@@ -47,7 +47,7 @@ def test_a_header_is_judged(line: bytes, contract: str, faults: list[tuple[str, 
         assert part in fault.message
 
 
-def test_another_spelling_still_assigns_the_column() -> None:
+def test_a_column_name_in_another_spelling_is_still_recognised() -> None:
     assert read_header(b" Value ;LIMITVAL;x", CONTRACTS["coupons"]).columns == ("value", "limitval", None)
 
 
@@ -69,7 +69,7 @@ WORDS = {
 
 
 @pytest.mark.parametrize("contract", WORDS)
-def test_the_words_of_other_tools_are_suggested_and_not_taken(contract: str) -> None:
+def test_a_column_name_of_another_tool_gets_a_suggestion_and_no_column(contract: str) -> None:
     for name, column in WORDS[contract].items():
         header = read_header(name.encode(), CONTRACTS[contract])
         assert header.columns == (None,)
@@ -77,13 +77,13 @@ def test_the_words_of_other_tools_are_suggested_and_not_taken(contract: str) -> 
         assert f"did you mean {column!r}?" in fault.message
 
 
-def test_a_column_is_judged_by_the_name_it_will_have() -> None:
+def test_a_renamed_column_is_checked_under_its_new_name() -> None:
     header = read_header(b"Code,Value", CONTRACTS["coupons"], renames={"Code": "value"})
     assert header.columns == ("value", None)
     assert header.names == ("Code", "Value")
     assert [fault.code for fault in header.faults] == ["HDR103"]
 
 
-def test_masked_faults_of_contested_columns_tell_no_value() -> None:
+def test_masked_findings_of_contested_columns_contain_no_value() -> None:
     (fault,) = read_header(b"Code,Value", CONTRACTS["coupons"], mask=True).faults
     assert "'Code' and 'Value'" in fault.message

@@ -81,7 +81,7 @@ def test_addresses_that_differ_by_case_are_reported_and_other_ids_are_not(block:
     assert report.findings[0].line == 3 + bool(block)
 
 
-def test_the_end_of_a_day_that_would_be_lost_is_said_of_ends_alone() -> None:
+def test_a_lost_day_is_reported_only_for_end_dates() -> None:
     report = check("coupons", "value,startdate,expirydate\nCODE1,2030-01-01,2030-12-31\n")
     said = {finding.column: finding.message for finding in report.findings}
     assert "that day is lost" in said["expirydate"]

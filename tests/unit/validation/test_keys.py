@@ -1,4 +1,4 @@
-"""Repetitions are found in one go or range by range, in memory or beyond, all the same."""
+"""The same repeated keys are found at once or range by range, in memory or on disk."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from bulkops.validation.checks.keys import KeyHashes, KeyStore
 
 @pytest.mark.parametrize("in_memory", [0, 1000])
 @pytest.mark.parametrize("size", [16_000_000, 7, 1])
-def test_repetitions_are_the_same_whatever_is_compared_at_a_time(
+def test_repeated_keys_are_the_same_for_any_range_and_memory_size(
     size: int, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keys, "_RANGE", size)

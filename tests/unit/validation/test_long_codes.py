@@ -1,4 +1,4 @@
-"""Columns of nothing but long codes: what is told from all bytes at once is what the pattern says of each cell."""
+"""Columns of only long codes: the check of all bytes at once agrees with the pattern of each cell."""
 
 import polars as pl
 import pytest
@@ -52,7 +52,7 @@ def test_a_column_of_long_codes_is_one_that_the_pattern_finds_plain(usual: list[
 @pytest.mark.parametrize(
     "cell", ["1ABCDEFGHIJ", "ABCDEFGHIJ-", " ABCDEFGHIJ", "ABCDE/FGHIJ", "ABCDEÉFGHIJ", "ABCD\nEFGHIJ"]
 )
-def test_one_other_cell_is_seen_wherever_it_stands(cell: str, position: int) -> None:
+def test_one_other_cell_at_any_position_is_found(cell: str, position: int) -> None:
     cells = ["ABCDEFGHIJ", "customer-0001"]
     cells.insert(position, cell)
     assert not are_long_codes(pl.Series(cells))

@@ -35,7 +35,7 @@ def test_repeated_keys_are_found_in_files_of_every_encoding(encoding: str) -> No
     assert encoding.upper()[:6] in report.findings[0].message
 
 
-def test_nul_bytes_at_the_end_are_no_encoding() -> None:
+def test_nul_bytes_at_the_end_are_not_reported_as_utf_16() -> None:
     assert "FIL103" not in check("coupons", b"value\nABCD\n" + b"\0" * 100).counts
 
 
@@ -160,7 +160,7 @@ def test_characters_that_look_like_others_are_named() -> None:
     assert finding.message.endswith(": U+0410 cyrillic capital letter a")
 
 
-def test_json_over_several_lines_has_swallowed_nothing() -> None:
+def test_json_over_several_lines_is_not_reported_as_swallowed_records() -> None:
     assert check("giveaways", b'attributes,code\n"{""a"":\n 1,\n ""b"": 2}",CODE1\n').counts == {}
 
 
@@ -171,7 +171,7 @@ def test_lost_zeros_are_counted_whatever_the_size_of_blocks(size: int) -> None:
     assert check("coupons", data.encode(), block_bytes=size, max_findings=3).counts == {"XLS103": 900}
 
 
-def test_a_number_among_names_has_lost_no_zeros() -> None:
+def test_a_number_among_names_is_not_reported_for_lost_zeros() -> None:
     data = "profileintegrationid\n" + "".join(f"USER{n:04d}\n" for n in range(20)) + "12345\n"
     assert check("audiences", data.encode()).counts == {}
 
@@ -185,7 +185,7 @@ def test_a_number_among_names_has_lost_no_zeros() -> None:
         (("01.02.2030",), None),
     ],
 )
-def test_the_order_of_day_and_month_is_told_from_the_column(dates: tuple[str, ...], code: str | None) -> None:
+def test_the_order_of_day_and_month_is_inferred_from_the_column(dates: tuple[str, ...], code: str | None) -> None:
     data = "value,startdate\n" + "".join(f"CODE{n},{date}\n" for n, date in enumerate(dates))
     said = [f.message for f in check("coupons", data.encode()).findings if f.code == "DAT110"]
     assert [code in message for message in said if code] == ([True] if code else [])
@@ -225,7 +225,7 @@ def test_masked_findings_give_no_value_away(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["code", "expiry_date", "Value", " limitval"])
-def test_names_that_come_near_a_column_are_told_though_values_are_hidden(name: str) -> None:
+def test_a_name_similar_to_a_column_is_printed_though_values_are_masked(name: str) -> None:
     report = check("coupons", f"{name}\nABCD\n".encode(), mask=True)
     assert {f.column for f in report.findings if f.code in {"HDR102", "HDR105", "HDR106"}} == {name}
 
@@ -236,7 +236,7 @@ def test_attributes_are_named_unless_values_are_hidden() -> None:
     assert "an attribute in it has an invalid name" in check("coupons", data, mask=True).findings[0].message
 
 
-def test_an_accepted_record_accepts_no_other(tmp_path: Path) -> None:
+def test_a_baseline_of_one_record_accepts_no_other_record(tmp_path: Path) -> None:
     old, new = b"value,limitval\nABCD,1,2\n", b"value,limitval\nABCD,1,2\nABCE,3,4\n"
     baseline.save(tmp_path / "known.json", check("coupons", old).findings)
     known = baseline.load(tmp_path / "known.json")
@@ -252,7 +252,7 @@ LOST_ZEROS = b"code\n" + b"".join(b"%08d\n" % (31415926 + n) for n in range(90))
     ("contract", "data", "code"),
     [("loyalty-points", IDS_OF_BOTH_KINDS, "XCL104"), ("giveaways", LOST_ZEROS, "XLS103")],
 )
-def test_what_is_accepted_of_a_whole_file_does_not_hang_on_how_much_is_shown(
+def test_a_baseline_accepts_all_findings_whatever_the_maximum_shown(
     contract: str, data: bytes, code: str, most: int, tmp_path: Path
 ) -> None:
     before = check(contract, data, select=(code,))
@@ -263,7 +263,7 @@ def test_what_is_accepted_of_a_whole_file_does_not_hang_on_how_much_is_shown(
     assert (report.counts, report.suppressed) == ({}, 10)
 
 
-def test_a_rule_about_dates_needs_no_other_one() -> None:
+def test_a_selected_date_rule_is_checked_without_the_others() -> None:
     data = b"value,expirydate\nCODE1,03/04/2031\n"
     assert check("coupons", data, select=("DAT110",)).counts == {"DAT110": 1}
     assert "DAT110" in check("coupons", data, ignore=("DAT103",)).counts
@@ -271,12 +271,12 @@ def test_a_rule_about_dates_needs_no_other_one() -> None:
 
 @pytest.mark.parametrize("others", ["CODE1,1\n", " CODE1,1\n", "\u00e91CODE,1\n", ""])
 @pytest.mark.parametrize("blank", ["\u00a0,\u00a0\n", " ,\n", ",\u2003\n"])
-def test_a_record_of_nothing_but_blanks_is_one_whatever_stands_beside_it(blank: str, others: str) -> None:
+def test_a_record_of_only_blanks_is_blank_beside_any_other_records(blank: str, others: str) -> None:
     counts = check("coupons", f"value,limitval\nCODE0,1\n{blank}{others}CODE2,2\n".encode()).counts
     assert (counts.get("STR103"), counts.get("VAL101"), counts.get("COD103")) == (1, None, None)
 
 
-def test_a_code_of_any_length_is_judged_as_one() -> None:
+def test_a_code_without_length_limit_is_checked_like_other_codes() -> None:
     data = 'code\n"GIFT\n1234"\nGIFT\u201310\n12/05\n'.encode()
     assert check("giveaways", data).counts == {"COD107": 1, "COD109": 1, "STR115": 1, "XLS104": 1}
 
@@ -290,14 +290,14 @@ def test_entries_of_rules_that_were_not_judged_are_not_called_unused(tmp_path: P
         assert len(validate_files(CONTRACTS["coupons"], [clean], settings=settings).unused_baseline) == unused
 
 
-def test_a_report_says_that_reading_stopped_early() -> None:
+def test_a_report_records_that_reading_stopped_early() -> None:
     report = check("coupons", b"value,limitval\n" + b"ABCD,x\n" * 100, max_errors=1, block_bytes=64)
     assert report.stopped
     assert report.to_json()["stopped"] is True
     assert report.records < 100
 
 
-def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:
+def test_a_file_deleted_during_validation_still_has_its_report(tmp_path: Path) -> None:
     first, second = tmp_path / "first.csv", tmp_path / "second.csv"
     for path in (first, second):
         path.write_text("value\nABCD\nAB\n")
@@ -307,7 +307,7 @@ def test_a_file_that_goes_away_while_it_is_checked_costs_no_report(tmp_path: Pat
     assert "does not exist" in (report.files[0].unreadable or "")
 
 
-def test_a_file_that_shrinks_while_it_is_checked_costs_no_report(tmp_path: Path) -> None:
+def test_a_file_that_shrinks_during_validation_still_has_its_report(tmp_path: Path) -> None:
     path = tmp_path / "shrinks.csv"
     path.write_text("value\nABCD\nABCD\nAB\n")
     reads: list[int] = []

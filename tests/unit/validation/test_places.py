@@ -148,7 +148,7 @@ PRETTY = ('"{\n  "a": "x",\n  "b": 2\n}"', '"{"a": "x",\n "b": [1,\n 2]}"', '" {
 @pytest.mark.parametrize("block_bytes", [1 << 24, *range(1, 90, 8)])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("cell", PRETTY)
-def test_json_over_several_lines_whose_quotes_are_not_doubled_is_one_record(
+def test_json_over_several_lines_without_doubled_quotes_is_one_record(
     cell: str, line_end: str, block_bytes: int
 ) -> None:
     content = f'value,attributes,limitval\nCODE1,{cell},1\n"CO\nDE2",{cell},1\nCODE3,,x\nCODE4,,{cell}'
@@ -167,7 +167,7 @@ def test_json_over_several_lines_whose_quotes_are_not_doubled_is_one_record(
 @pytest.mark.parametrize("block_bytes", [1 << 24, *range(1, 90, 8)])
 @pytest.mark.parametrize("line_end", ["\n", "\r\n"])
 @pytest.mark.parametrize("behind", ['"x\ny"', '"x ""y\n"" z"', '"\n"', '"\n,"'])
-def test_a_cell_over_several_lines_behind_json_whose_quotes_are_not_doubled_is_of_its_record(
+def test_a_cell_over_several_lines_after_undoubled_json_belongs_to_its_record(
     behind: str, line_end: str, block_bytes: int
 ) -> None:
     names = "value,attributes,recipientintegrationid"
@@ -203,7 +203,9 @@ def test_json_cut_off_in_its_first_line_costs_that_line(line: str, code: str) ->
         ("giveaways", "code,attributes\ncode,\nattributes,code\n", []),
     ],
 )
-def test_the_header_among_the_records_is_told(contract: str, content: str, places: list[tuple[int, int, int]]) -> None:
+def test_a_header_among_the_records_is_reported(
+    contract: str, content: str, places: list[tuple[int, int, int]]
+) -> None:
     told = found(contract, content.encode(), select=("HDR110",))
     assert told == [("HDR110", *place) for place in places]
 
@@ -239,7 +241,7 @@ def test_keys_that_differ_by_case_only_are_seen(insensitive: bool, severity: str
     assert (finding.code, finding.record, finding.severity) == ("UNQ103", 2, severity)
 
 
-def test_keys_are_compared_beyond_memory() -> None:
+def test_repeated_keys_are_found_in_files_larger_than_the_memory_limit() -> None:
     rows = "".join(f"CODE{n % 500}\n" for n in range(600))
     report = check("coupons", f"value\n{rows}".encode(), keys_in_memory=50, block_bytes=256)[0]
     assert report.counts == {"UNQ101": 100}
@@ -286,7 +288,7 @@ def test_a_replacing_file_over_its_limit_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [1 << 20, 100])
-def test_large_and_odd_cells_are_fine(size: int) -> None:
+def test_large_and_unusual_valid_cells_have_no_finding(size: int) -> None:
     cell = '"' + 'line, ""quoted"" 😀\n' * (size // 20) + '"'
     content = 'attributes,value,recipientintegrationid\n,CODE1,""\n"{""k"": ""v""}","CODE2",\n'
     assert found("collections", f"item\n{cell}\nplain\n".encode(), block_bytes=4096) == [] or size
@@ -330,7 +332,7 @@ CELLS = {
 
 
 @pytest.mark.parametrize(("cell", "code"), CELLS.items(), ids=lambda value: ascii(value)[:40])
-def test_a_cell_breaks_the_rule_that_tells_most(cell: tuple[str, str], code: str) -> None:
+def test_a_cell_is_reported_with_the_most_specific_rule(cell: tuple[str, str], code: str) -> None:
     column, value = cell
     quoted = value.replace('"', '""')
     (finding,) = check("coupons", f'value,{column}\nCODE1,\nCODE2,"{quoted}"\n'.encode())[0].findings
@@ -338,7 +340,7 @@ def test_a_cell_breaks_the_rule_that_tells_most(cell: tuple[str, str], code: str
 
 
 @pytest.mark.parametrize("size", [8, 1 << 20])
-def test_blank_records_at_the_end_are_told_from_those_among_others(size: int) -> None:
+def test_blank_records_at_the_end_have_another_rule_than_those_among_others(size: int) -> None:
     tail, among = b",\n\n" * 9, b",\n\n" * 9 + b"CODE2,1\n"
     for end, counts in ((tail, {"STR108": 18}), (among, {"STR103": 18})):
         report = check("coupons", b"value,limitval\nCODE1,1\n" + end, block_bytes=size)[0]

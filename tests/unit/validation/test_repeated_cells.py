@@ -1,4 +1,4 @@
-"""Cells that stand in many records are judged once, and counted and shown as if each were judged by itself."""
+"""Cells that appear in many records are checked once, but counted and shown for each record."""
 
 import pytest
 

@@ -74,7 +74,7 @@ def test_lines_that_may_be_records_are_a_warning(case: tuple[str, bytes]) -> Non
 
 
 @pytest.mark.parametrize("case", HARMLESS.values(), ids=HARMLESS)
-def test_text_over_several_lines_is_no_finding(case: tuple[str, bytes]) -> None:
+def test_text_over_several_lines_causes_no_finding(case: tuple[str, bytes]) -> None:
     assert check(*case).counts == {}
 
 

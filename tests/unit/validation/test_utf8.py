@@ -1,8 +1,14 @@
 """Whether bytes are UTF-8: long data is judged by polars, short data by Python, with the same result."""
 
+import io
+from functools import partial
+
 import pytest
 
+from bulkops.reading.sources import Source
 from bulkops.validation.checks.encoding import is_utf8
+from bulkops.validation.engine import validate_files
+from bulkops_validators import CONTRACTS
 
 VALID = (b"a", "é".encode(), "名".encode(), "\U0001f600".encode(), b"\0", b"\xef\xbb\xbf", b"\xf4\x8f\xbf\xbf")
 INVALID = (
@@ -17,3 +23,12 @@ def test_long_and_short_data_are_judged_alike(piece: bytes, size: int) -> None:
     data = "ä".encode() * size + piece + b"\n" * size
     assert is_utf8(data) == (piece in VALID)
     assert is_utf8(data[: len(data) - size]) == (piece in VALID)
+
+
+@pytest.mark.parametrize("byte", range(0x80, 0x100))
+def test_a_byte_that_is_not_utf8_has_one_cause_whatever_sign_it_is_in_windows_1252(byte: int) -> None:
+    for cell in (b"AB%cCD", b"%cABCD", b"ABCD%c"):
+        stream = partial(io.BytesIO, b"item\n" + cell % byte + b"\n")
+        report = validate_files(CONTRACTS["collections"], [Source("m", stream)]).files[0]
+        assert set(report.counts) <= {"FIL102", "FIL104"}
+        assert report.errors == 1

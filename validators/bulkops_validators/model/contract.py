@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import cached_property
 from string import Formatter
 
-from bulkops_validators.model.cells import Cell
+from bulkops_validators.model.cells import Cell, Number
 
 
 class Mode(StrEnum):
@@ -56,15 +56,27 @@ class Comparison(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CreatedBy:
+    """The column of another import that creates the entities of a cell.
+
+    Both imports concern the same entities if their targets have the same `ids`.
+    """
+
+    contract: str
+    column: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of an import file.
 
     `default` describes the value that the server uses for a blank cell. `sources` maps each constraint (`required`,
     `type`, `min_length`, …) to the official text that states it. `codes` maps a constraint to the code of a special
-    rule that replaces the general one. `names` is the kind of entity that a filled cell refers to. If `program` is
-    set, a cell may be filled only for a program of that kind. `earlier_names` are the names of the column in earlier
-    releases of the API; a file may use any one of the names. `recommended`: the documentation does not call the
-    column optional, but an import without it is not known to fail.
+    rule that replaces the general one. `names` is the kind of entity that a filled cell refers to, and `created_by` the
+    import that creates such entities. If `program` is set, a cell may be filled only for a program of that kind.
+    `earlier_names` are the names of the column in earlier releases of the API; a file may use any one of the names.
+    `recommended`: the documentation does not call the column optional, but an import without it is not known to fail.
     """
 
     name: str
@@ -78,6 +90,7 @@ class Column:
     sources: Mapping[str, str] = field(default_factory=dict)
     codes: Mapping[str, str] = field(default_factory=dict)
     names: Reference | None = None
+    created_by: CreatedBy | None = None
     program: ProgramKind | None = None
 
 
@@ -385,6 +398,13 @@ class Contract:
             for written, column in self.header_names.items()
             if column == option.column and written != options[option.name]
         }
+
+    @property
+    def amount_column(self) -> str | None:
+        """The column of amounts that an import adds to balances; None if the import adds no amounts."""
+        if self.mode is not Mode.APPEND:
+            return None
+        return next((column.name for column in self.columns if isinstance(column.cell, Number)), None)
 
     @property
     def required_names(self) -> tuple[str, ...]:

@@ -120,20 +120,7 @@ def as_json(contract: Contract) -> dict[str, Any]:
         "title": contract.title,
         "mode": contract.mode.value,
         "effect": contract.effect,
-        "columns": [
-            {
-                "name": c.name,
-                "type": c.cell.kind,
-                "required": c.required,
-                "earlier_names": list(c.earlier_names),
-                "default": c.default,
-                "cell": cell_text(c),
-                "about": c.about,
-                "example": c.example,
-                "sources": dict(c.sources),
-            }
-            for c in contract.columns
-        ],
+        "columns": [_column_json(column) for column in contract.columns],
         "limits": {
             "bytes": contract.limits.max_bytes,
             "recommended_bytes": contract.limits.recommended_bytes,
@@ -161,6 +148,20 @@ def as_json(contract: Contract) -> dict[str, Any]:
         },
         "evidence": contract.evidence,
         "notes": list(contract.notes),
+    }
+
+
+def _column_json(column: Column) -> dict[str, Any]:
+    return {
+        "name": column.name,
+        "type": column.cell.kind,
+        "required": column.required,
+        "earlier_names": list(column.earlier_names),
+        "default": column.default,
+        "cell": cell_text(column),
+        "about": column.about,
+        "example": column.example,
+        "sources": dict(column.sources),
     }
 
 

@@ -27,6 +27,8 @@ _CONTENT: tuple[tuple[str, str, str], ...] = (
     ("COD103", patterns.UNUSUAL_BLANK, "has an unusual blank"),
     ("COD110", patterns.ADDRESSES, "is more than one e-mail address, or begins with mailto:"),
 )
+_LONG = 60
+"""Maximum number of characters of a value in a message about its length."""
 _INVISIBLE = "has an invisible character"
 _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     (
@@ -97,12 +99,18 @@ def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case
     if (most := text.recommended_max_length) is not None:
         code = column.codes["recommended_max_length"]
         says = f"at most {most} are recommended"
-        cases.append(Case(code, length > most, lambda value: f"{value!r} has {_count(value)}; {says}"))
+        many = length > most if text.max_length is None else (length > most) & (length <= text.max_length)
+        cases.append(Case(code, many, lambda value: f"{_named(value)}has {_count(value)}; {says}"))
     if (least := text.recommended_min_length) is not None:
         code = column.codes["recommended_min_length"]
         few = (length < least) & (length >= text.min_length)
         cases.append(Case(code, few, lambda value: f"{value!r} has {_count(value)}; at least {least} are recommended"))
     return cases
+
+
+def _named(value: str) -> str:
+    """Return a value as a message begins with it; nothing for a value that would fill several lines."""
+    return f"{value!r} " if len(value) <= _LONG else ""
 
 
 def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:

@@ -31,7 +31,8 @@ _MESSAGE = (
 )
 TOTAL = (
     r"(?i:^(?:(?:grand|sub|overall)[ -]?)?"
-    r"(?:totals?|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral)"
+    r"(?:totals?|sum|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral|totaal"
+    r"|somme|somma|suma|soma)"
     r" ?:?[ ,;\t|]*[0-9]*(?:[.,' ][0-9]+)*[,;\t| ]*$)"
 )
 OF_LINES: Mapping[str, str] = {

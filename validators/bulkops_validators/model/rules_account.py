@@ -173,4 +173,15 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
         good="identifier,amount\\nCARD-2,5",
         fix="Correct the identifier or the program, or import the cards first.",
     ),
+    error(
+        "ACC134",
+        "not-in-earlier-step",
+        "No earlier step of the recipe imports the card or the store.",
+        acceptable=True,
+        why="If a recipe imports cards or stores, the steps after it need them. bulkops searches a few missing cards.",
+        bad="a cards step with CARD-1 and CARD-2, then a points step with CARD-3",
+        good="a cards step with CARD-1, CARD-2 and CARD-3, then a points step with CARD-3",
+        fix="Correct the value or the order of the steps, or add the record to the earlier step. If the account has it "
+        "already, add `accept: ACC134` to the step.",
+    ),
 )

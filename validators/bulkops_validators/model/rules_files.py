@@ -43,7 +43,7 @@ FILE_RULES: tuple[Rule, ...] = (
         good="café",
         repair="option",
         fix="Find the encoding of the file; the finding shows the most likely readings. "
-        "`bulkops fix --encoding cp1252`, for example, decodes the file.",
+        "`bulkops fix --encoding NAME` decodes the file.",
     ),
     error(
         "FIL105",

@@ -1,6 +1,7 @@
 """Find rules by code, name or prefix."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from types import MappingProxyType
 
 from bulkops_validators.model.rules import Rule
@@ -45,7 +46,12 @@ def chosen(*, select: Iterable[str] = (), ignore: Iterable[str] = ()) -> frozens
 
     An empty `select` selects all rules. Raise LookupError if a word is not a code, a name or a prefix.
     """
-    select, ignore = [_prefix(word) for word in select], [_prefix(word) for word in ignore]
+    return _chosen(tuple(select), tuple(ignore))
+
+
+@lru_cache
+def _chosen(selected: tuple[str, ...], ignored: tuple[str, ...]) -> frozenset[str]:
+    select, ignore = [_prefix(word) for word in selected], [_prefix(word) for word in ignored]
     return frozenset(
         code
         for code in RULES
