@@ -50,7 +50,7 @@ from bulkops.transport.notices import Notify, discard_notice
 from bulkops.upload.start import target_of
 from bulkops.upload.workflow import open_client
 from bulkops_validators import CONTRACTS
-from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.contract import Contract, Mode
 
 if TYPE_CHECKING:
     from bulkops.json_documents.copies import CopyPlaceDocument
@@ -166,7 +166,21 @@ class CopyOrder:
                     f"{self.target.identity()['base_url']}.",
                     hint="Name another target, or other ids in the table.",
                 )
+        self._refuse_two_lists(places)
         return places
+
+    def _refuse_two_lists(self, places: Sequence[CopyPlace]) -> None:
+        """Raise UsageError if a replacing import would remove the rows of another step."""
+        seen: set[str] = set()
+        for place in places:
+            where = json.dumps([place.contract, dict(place.target), dict(place.options)], sort_keys=True)
+            if place.definition.mode is Mode.REPLACE and where in seen:
+                raise UsageError(
+                    f"Two places would be copied to {place.contract} of {_ids_text(place.target)}: the second import "
+                    "would replace the rows of the first.",
+                    hint="Give each [[ids]] of the table its own `to`.",
+                )
+            seen.add(where)
 
     def _options(self, contract: Contract) -> Iterator[dict[str, str]]:
         quiet = {option.name: option.when_copied for option in contract.options if option.when_copied is not None}
@@ -351,12 +365,13 @@ def recipe_of(files: Sequence[CopiedFile], choices: Mapping[str, Any], folder: P
     return recipe
 
 
-def refuse_second_balances(order: CopyOrder, files: Iterable[CopiedFile], ledger: Ledger) -> None:
+def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger: Ledger) -> None:
     """Raise GuardRefused if balances were copied to the same place before: they would be added a second time.
 
-    The same file again is the business of the import, which knows its earlier job.
+    A file of this copy that was sent before is the business of the import, which knows its earlier job.
     """
     copies = state_folder() / "copies"
+    own = {sha256_of(each.file) for each in files}
     for each in files:
         readback = each.place.definition.route(each.place.target).readback
         if readback is None or readback.open_amounts is None:
@@ -364,7 +379,7 @@ def refuse_second_balances(order: CopyOrder, files: Iterable[CopiedFile], ledger
         place = target_of(each.place.definition, replace(order.target, ids=dict(each.place.target)))
         for job in ledger.jobs():
             same = job.contract == each.place.contract and job.target == place and copies in job.file_path.parents
-            if same and job.file_sha256 != sha256_of(each.file) and _imported(ledger, job):
+            if same and job.file_sha256 not in own and _imported(ledger, job):
                 raise GuardRefused(
                     f"Job {job.id} copied open balances to the same place, and the source has changed since. Copying "
                     "them again would add every balance a second time.",

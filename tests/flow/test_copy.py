@@ -276,6 +276,10 @@ def test_copy_onto_itself_and_of_unreadable_rows_is_refused(source: Inside, tmp_
     assert (ended.code, "copied onto itself" in ended.err) == (2, True)
     ended = copy(source, config, "attribute-values")
     assert (ended.code, "The API cannot return" in ended.err) == (2, True)
+    table = tmp_path / "table.toml"
+    table.write_text("".join(f"[[ids]]\nfrom = {{collection = {n}}}\nto = {{collection = 9}}\n" for n in (1, 2)))
+    ended = copy(source, config, "collections", "--table", str(table))
+    assert (ended.code, "would replace the rows of the first" in ended.err) == (2, True)
 
 
 def test_changed_balances_are_not_copied_a_second_time(source: Inside, empty: SandboxServer, tmp_path: Path) -> None:
