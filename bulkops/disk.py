@@ -4,7 +4,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from io import BufferedRandom, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -84,12 +84,16 @@ class _TemporaryRaw(FileIO):
 
 @contextmanager
 def temporary_folder(prefix: str = "bulkops-") -> Iterator[Path]:
-    """Yield a folder for temporary files, and remove it at the end; UsageError names it if the disk is full."""
-    with (
-        naming_full_disk(_temporary(), instead=ANOTHER_TEMPORARY),
-        tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as folder,
-    ):
+    """Yield a folder for temporary files, and remove it at the end; wrap writes to it in `temporary_writes`."""
+    with temporary_writes():
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    with made as folder:
         yield Path(folder)
+
+
+def temporary_writes() -> AbstractContextManager[None]:
+    """Return a context in which a full disk is reported as that of the temporary files."""
+    return naming_full_disk(_temporary(), instead=ANOTHER_TEMPORARY)
 
 
 @contextmanager
@@ -99,10 +103,11 @@ def naming_full_disk(
     """Name the folder to which a block writes if its disk is full; other errors pass, as they may be of a file read."""
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
+    except Exception as error:
+        if isinstance(error, BulkopsError) or not is_full(error):
             raise
-        raise not_written(place, error, instead=instead, kind=kind) from None
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise not_written(place, full, instead=instead, kind=kind) from None
 
 
 def temporary_not_written(error: OSError) -> BulkopsError:
@@ -114,11 +119,10 @@ def _temporary() -> str:
     return f"The folder of temporary files {tempfile.gettempdir()}"
 
 
-def temporary_full() -> BulkopsError:
-    """Return the error for a full disk with the temporary files."""
-    return temporary_not_written(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-
-
-def is_full(error: BaseException | None) -> bool:
-    """Return whether a SQLite error means that the disk is full."""
-    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL"
+def is_full(error: BaseException) -> bool:
+    """Return whether an error of the system, of SQLite or of polars means that the disk is full."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return True
+    # polars keeps only the text of an error of the system, in one of two forms.
+    marks = (f"(os error {errno.ENOSPC})", f"[Errno {errno.ENOSPC}]")
+    return getattr(error, "sqlite_errorname", "") == "SQLITE_FULL" or any(mark in str(error) for mark in marks)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bulkops.disk import temporary_folder
+from bulkops.disk import temporary_folder, temporary_writes
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
 from bulkops.remote.paths import path_of
@@ -39,7 +39,9 @@ def input_path(given: Input) -> Iterator[Path]:
         yield path_of(given)
         return
     with temporary_folder("bulkops-frame-") as folder:
-        yield _written(given, folder)
+        with temporary_writes():
+            path = _written(given, folder)
+        yield path
 
 
 def kept_path(given: Input, folder: Path) -> Path:

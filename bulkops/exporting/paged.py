@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from bulkops.disk import temporary_folder
+from bulkops.disk import temporary_folder, temporary_writes
 from bulkops.readback.fetch.download import Downloaded, GetRequest
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.parse.warnings import Notes
@@ -23,7 +23,8 @@ def write_pages(client: ApiClient, question: GetRequest, out: BinaryIO, notes: N
         for frame in pages:
             names.update(dict.fromkeys(frame.columns))
             files.append(folder / f"{len(files):06}.parquet")
-            frame.write_parquet(files[-1])
+            with temporary_writes():
+                frame.write_parquet(files[-1])
         out.seek(0)
         out.truncate()
         pl.DataFrame(schema=dict.fromkeys(names, pl.String)).write_csv(out)

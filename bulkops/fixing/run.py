@@ -117,12 +117,12 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
     """Raise DataError if the copy does not have the records that were not removed, and no repair of quotes explains it.
 
-    Quotes that are invalid in a file with tabs may be valid in one with commas, and then join lines.
+    Quotes that are invalid in a file with tabs, or with blank columns, may be valid without them, and then join lines.
     """
     expected = report.records - report.removed + report.blank_lines
     if found != expected and not DIVIDING.intersection(report.counts):
         raise DataError(
-            f"{path}: with commas, invalid quotes would divide the records differently ({found:,} instead of "
+            f"{path}: after the repair, invalid quotes would divide the records differently ({found:,} instead of "
             f"{expected:,}).",
             hint="Correct the quotes that `bulkops validate` reports, then run the command again.",
         )

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from bulkops.disk import FULL, is_full
+from bulkops.disk import is_full
 from bulkops.errors import UsageError
 from bulkops.ledger.paths import BOOK
 from bulkops.private import private_folder
@@ -272,8 +272,7 @@ def _drop(stored: dict[str, Any]) -> Drop:
 
 
 def _unusable(path: Path, error: Exception) -> UsageError:
-    full = is_full(error) or (isinstance(error, OSError) and error.errno in FULL)
-    remedy = "Free disk space there, then run the command again." if full else "Restore it from a backup."
+    remedy = "Free disk space there, then run the command again." if is_full(error) else "Restore it from a backup."
     return UsageError(f"{path} cannot be used: {error}.", hint=remedy)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.checksums import sha256_of
-from bulkops.disk import is_full, temporary_folder, temporary_full
+from bulkops.disk import is_full, temporary_folder, temporary_writes
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
@@ -56,8 +56,9 @@ def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
     os.fchmod(out.fileno(), FILE)
     with temporary_folder("bulkops-backup-") as folder:
         copy = folder / DATABASE
-        inboxes = _copy_inboxes(path, folder)
-        jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
+        with temporary_writes():
+            inboxes = _copy_inboxes(path, folder)
+            jobs = _copy_database(path, copy, "ledger", "SELECT count(*) FROM jobs")
         digest = sha256_of(copy)
         manifest = {"version": LATEST, "created": now.isoformat(), "ledger": str(path), "jobs": jobs, "sha256": digest}
         with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
@@ -95,8 +96,8 @@ def _copy_database(path: Path, copy: Path, what: str, count: str) -> int:
                 raise UsageError(f"The {what} {path} is damaged: {faults[0]}.", hint=hint)
             return int(target.execute(count).fetchone()[0])
     except sqlite3.Error as error:
-        if is_full(error):  # of the copy: reading needs no space
-            raise temporary_full() from None
+        if is_full(error):  # the disk of the copy: reading needs no space
+            raise
         raise UsageError(f"The {what} {path} cannot be read: {error}.", hint=hint) from None
 
 

@@ -44,16 +44,16 @@ def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
     return path
 
 
-def kept_digests(ledger: LedgerReader, job: JobEntry) -> Digests | None:
-    """Return the digests of a job, read on demand; None if missing or not comparable."""
-    path = digests_path(ledger, job.id)
+def kept_digests(ledger: LedgerReader, job: str, records: int) -> Digests | None:
+    """Return the digests of a job with so many records, read on demand; None if missing or not comparable."""
+    path = digests_path(ledger, job)
     start = MARK + scheme()
     try:
         with path.open("rb") as file:
-            if file.read(len(start)) != start or path.stat().st_size != len(start) + WIDTH * job.records:
+            if file.read(len(start)) != start or path.stat().st_size != len(start) + WIDTH * records:
                 return None
     except OSError:
         return None
-    if not job.records:
+    if not records:
         return np.zeros((0, len(SEEDS)), np.uint64)
-    return np.memmap(path, "<u8", mode="r", offset=len(start), shape=(job.records, len(SEEDS)))
+    return np.memmap(path, "<u8", mode="r", offset=len(start), shape=(records, len(SEEDS)))

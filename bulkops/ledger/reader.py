@@ -17,6 +17,7 @@ LATEST_JOB = "SELECT id FROM jobs ORDER BY created DESC, id DESC LIMIT 1"
 JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
 JOB_IDS_AT = "SELECT id FROM jobs WHERE target_key = :target_key ORDER BY created, id"
+JOB_RECORDS = "SELECT id, records FROM jobs WHERE target_key = :target_key"
 JOB_IDS_SINCE = (
     "SELECT e.job AS id FROM events e JOIN jobs j ON j.id = e.job "
     "WHERE e.id > :event AND e.kind = :kind AND j.target_key = :target_key ORDER BY e.id"
@@ -125,6 +126,10 @@ class LedgerReader(ABC):
     def job_ids_at(self, target_key: str) -> list[str]:
         """Return the ids of the jobs with the same contract and target, the oldest first."""
         return [row["id"] for row in self.rows(JOB_IDS_AT, target_key=target_key)]
+
+    def job_records(self, target_key: str) -> dict[str, int]:
+        """Return the number of records of each job with the same contract and target."""
+        return {row["id"]: row["records"] for row in self.rows(JOB_RECORDS, target_key=target_key)}
 
     def last_event(self) -> int | None:
         """Return the id of the last event; None if a later transaction may write an event with a lower id."""

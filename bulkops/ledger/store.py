@@ -105,7 +105,7 @@ class Ledger(LedgerReader):
                 )
                 if is_out_of_reach(error):
                     raise LedgerUnusable(problem, hint=f"{BACK} Or give another ledger with --ledger.") from None
-                room = "Free disk space there, or give" if is_full(error.__cause__) else "Give"
+                room = "Free disk space there, or give" if is_full(error.__cause__ or error) else "Give"
                 raise UsageError(problem, hint=f"{room} another ledger with --ledger.") from None
             failing.pop_all()
         return cls(engine, folder=folder_of(parsed, identity), clock=clock)
@@ -399,7 +399,7 @@ def _remedy(error: SQLAlchemyError) -> str:
     """Return what to do about a ledger that cannot be written."""
     if is_out_of_reach(error):
         return BACK
-    room = "Free disk space there" if is_full(error.__cause__) else "Make the ledger writable"
+    room = "Free disk space there" if is_full(error.__cause__ or error) else "Make the ledger writable"
     return f"{room}, then resume the job."
 
 

@@ -19,6 +19,10 @@ SECRETS = (
 """Variables of the libraries; no message may show their values."""
 
 
+PINNING = frozenset({"s3", "gs"})
+"""Schemes with a library that requests the version that was opened."""
+
+
 class ObjectStore:
     """The objects of one bucket or container. The library finds its credentials itself."""
 
@@ -26,6 +30,7 @@ class ObjectStore:
         for name in SECRETS:
             remember(os.environ.get(name, ""))
         self._place = place
+        self._pins = scheme in PINNING
         options = {"skip_instance_cache": True, "use_listings_cache": False, **_options(scheme, place)}
         try:
             self._files: Any = fsspec.filesystem(scheme, **options)
@@ -42,7 +47,10 @@ class ObjectStore:
         return _version(self._files.info(self._key(address)), address)
 
     def blocks(self, address: Address, pinned: Version, start: int) -> Iterator[bytes]:
-        """Yield the bytes of an object; the libraries for S3 and Google request the version that was opened."""
+        """Yield the bytes of an object.
+
+        The libraries for S3 and Google request the version that was opened; otherwise it is compared at the end.
+        """
         if pinned.size == 0:
             return
         with self._files.open(self._key(address), "rb", block_size=BLOCK, cache_type="readahead") as file:
@@ -54,7 +62,7 @@ class ObjectStore:
             file.seek(start)
             while block := file.read(BLOCK):
                 yield block
-        if version.is_weak and not self.version(address).is_same(pinned):
+        if (version.is_weak or not self._pins) and not self.version(address).is_same(pinned):
             raise FileExpired
 
     def find(self, pattern: Address) -> Iterator[Entry]:

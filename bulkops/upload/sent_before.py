@@ -10,7 +10,7 @@ import numpy.typing as npt
 from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
-from bulkops.ledger.states import OPEN, ChunkState
+from bulkops.ledger.states import ChunkState
 from bulkops.validation.digests import Digests
 
 Mask = npt.NDArray[np.bool_]
@@ -19,6 +19,8 @@ SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, Ch
 """States of chunks with records that are, or may be, at the target."""
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
+MANY = 100
+"""Number of earlier jobs from which on they are read together, and a filter pays for a single import."""
 LATEST = 1 << 13
 """Number of digests from which on those of the last jobs are sorted into the others."""
 MOST_FILTERED = 1 << 24
@@ -61,7 +63,7 @@ def sent_before(
     index: _DigestIndex | None = None
     repeated = []
     for job in jobs:
-        earlier = kept_digests(ledger, job)
+        earlier = kept_digests(ledger, job.id, job.records)
         if earlier is None:
             continue
         index = index or _DigestIndex(digests)
@@ -174,18 +176,18 @@ _DIGEST_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _DigestFilter]] = Wea
 def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Collection[str], digests: Digests) -> EarlierJobs:
     """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
 
-    From the second call in a process on, jobs that are complete and have no record of the file are left out.
+    From the second call in a process on, or with many earlier jobs, those are left out that are complete and have no
+    record of the file.
     """
-    chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter())
+    chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter(asked=len(known) > MANY))
     others, added, unknown = [], list[npt.NDArray[np.uint64]](), set[str]()
-    for name in known:
-        if name in chosen.covered:
-            continue
-        job = ledger.job(name)
-        found = kept_digests(ledger, job)
-        is_open = any(state in OPEN for state in ledger.sums(name).get(name, {}))
-        if is_open or not chosen.covers(name, found):
-            others.append(job)
+    fresh = [name for name in known if name not in chosen.covered]
+    records = ledger.job_records(target_key) if len(fresh) > MANY else {}
+    open_jobs = ledger.open_job_ids()
+    for name in fresh:
+        found = kept_digests(ledger, name, records[name] if name in records else ledger.job(name).records)
+        if name in open_jobs or not chosen.covers(name, found):
+            others.append(ledger.job(name))
             unknown |= {name} if found is None else set()
         elif found is not None:
             added.append(np.array(found[:, 0]))  # a copy: the file is closed

@@ -103,18 +103,20 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
 
 def removable(preamble: bytes, header: Header) -> bool:
     """Return whether no line in front of a header can be a record: each is blank, a remark, or has another width."""
-    width = len(header.columns)
+    width, alone = len(header.columns), sum(bool(name.strip()) for name in header.names) == 1
     for line in preamble.splitlines():
         remark = re.match(rb"#|//|--|[-=_+|*,;\t ]*$", line.strip()) is not None
-        if not remark and (width == 1 or len([*cells(line, 0, header.separator)]) == width):
+        if not remark and (alone or len([*cells(line, 0, header.separator)]) == width):
             return False
     return True
 
 
 def _known(line: bytes, contract: Contract, renames: Mapping[str, str]) -> tuple[int, int]:
-    """Return the number of documented names in a line and of its fields, with the separator that finds most names."""
+    """Return the number of documented names in a line and of all its names, with the separator that finds most."""
     known = {name.lower() for name in (*contract.column_names, *renames)}
-    counts = [(sum(name.lower() in known for name in names), len(names)) for names in _all_names(line)]
+    # A spreadsheet may add blank names.
+    lines = [[name.lower() for name in names if name.strip()] for names in _all_names(line)]
+    counts = [(sum(name in known for name in names), len(names)) for names in lines]
     return max(counts, key=lambda pair: (pair[0], -pair[1]), default=(0, 1))
 
 

@@ -5,11 +5,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.disk import temporary_file
 from bulkops.errors import BulkopsError, Unfinished, UsageError
+from bulkops.frames import input_path
 from bulkops.ledger.care import back_up
 from bulkops.ledger.locks import exclusive
 from bulkops.sandbox.serve import SandboxServer
@@ -76,6 +78,15 @@ def test_a_temporary_file_names_its_folder_once_and_can_be_closed(small_temporar
         file.write(bytes(200_000))
     assert (caught.value.message, caught.value.hint) == (TEMPORARY.format(small_temporary.folder), TEMPORARY_HINT)
     file.close()
+
+
+def test_a_table_names_the_folder_of_temporary_files(
+    small_temporary: Disk, server: SandboxServer, tmp_path: Path
+) -> None:
+    table = pl.DataFrame({"value": [f"CODE-{n:06}" for n in range(20_000)]})
+    with pytest.raises(UsageError) as caught, input_path(table):
+        pass
+    assert caught.value.message == TEMPORARY.format(small_temporary.folder)
 
 
 def test_fix_names_the_folder_of_temporary_files_and_not_its_output(disk: Disk, tmp_path: Path) -> None:

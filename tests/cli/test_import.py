@@ -178,6 +178,22 @@ def test_a_folder_that_cannot_be_written_stops_before_anything_is_sent(
     assert sandbox.requests == []
 
 
+@pytest.mark.parametrize(
+    ("records", "repairs"),
+    [
+        ("A,1\n", "repairs none"),
+        ("CODE-1 ,x\nCODE-2,NULL\n", "repairs at most 1 safely, 1 with --unsafe"),
+    ],
+)
+def test_refused_file_says_which_findings_a_repair_exists_for(
+    shell: Shell, tmp_path: Path, records: str, repairs: str
+) -> None:
+    (tmp_path / "f.csv").write_text(f"value,limitval\n{records}")
+    ended = shell.run("import", "coupons", str(tmp_path / "f.csv"), *CAMPAIGN)
+    assert ended.code == 1
+    assert f"`bulkops fix` {repairs}" in ended.err
+
+
 def test_several_processes_together_keep_to_the_limit(shell: Shell, sandbox: SandboxServer, tmp_path: Path) -> None:
     files = [COUPONS.write(tmp_path / f"{n}.csv", records=10, seed=1) for n in range(2)]
     files[1].write_text(files[1].read_text().replace("CODE", "OTHER"))

@@ -2,8 +2,13 @@
 
 import ast
 import configparser
+import json
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +89,153 @@ def test_the_dag_of_airflow_is_valid_python_and_runs_the_inbox() -> None:
 def test_an_unknown_option_would_be_found() -> None:
     with pytest.raises(click.UsageError):
         accepted(["inbox", "--never"])
+
+
+BULKOPS = Path(sys.executable).with_name("bulkops")
+INBOX = """[inbox.partner]
+folder = "{folder}/in"
+archive = "{folder}/archive"
+quarantine = "{folder}/quarantine"
+target = "sandbox"
+quiet = "0s"
+[[inbox.partner.files]]
+match = "points-*.csv"
+contract = "loyalty-points"
+ids = {{program = 1}}
+reconcile = false
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Path:
+    """Return a folder with an inbox that contains a complete file."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "points-1.csv").write_text("customerprofileid,amount\ncustomer-0001,5\n")
+    (tmp_path / "bulkops.toml").write_text(INBOX.format(folder=tmp_path))
+    return tmp_path
+
+
+def run_shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of the page with the folders and the program of this test."""
+    script = script.replace("/srv/bulkops", str(folder)).replace("/etc/bulkops", str(folder))
+    environ = {"PATH": f"{BULKOPS.parent}:{os.defpath}", **variables}
+    return subprocess.run(["sh", "-ec", script], env=environ, cwd="/", capture_output=True, text=True, check=False)
+
+
+def imported(folder: Path) -> bool:
+    """Return whether the file has left the inbox for the archive."""
+    return not any((folder / "in").iterdir()) and len(list(folder.glob("archive/*/*/points-1.csv"))) == 1
+
+
+def test_the_line_of_cron_imports_a_file(served: Path) -> None:
+    (line,) = blocks("text")
+    environment = next(block for block in blocks("ini") if "[" not in block)
+    (served / "environment").write_text(environment.replace("/srv/bulkops", str(served)))
+    ended = run_shell(line.strip().split(" ", 5)[5], served)
+    assert ended.returncode == 0, ended.stderr
+    assert imported(served)
+    assert (served / "state" / "ledger.db").is_file()
+
+
+def test_the_job_of_github_imports_a_file_and_shows_the_summary(served: Path) -> None:
+    job = yaml.safe_load(blocks("yaml")[1])["jobs"]["inbox"]
+    own = {"RUNNER_TEMP": str(served / "temp"), "GITHUB_STEP_SUMMARY": str(served / "summary.md")}
+    (served / "temp").mkdir()
+    first, second = job["steps"]
+    state = first["env"]["BULKOPS_STATE"].replace("/srv/bulkops", str(served))
+    ended = run_shell(first["run"], served, BULKOPS_STATE=state, **own)
+    assert ended.returncode == 0, ended.stderr
+    assert run_shell(second["run"], served, **own).returncode == 0
+    assert imported(served)
+    assert "points-1.csv" in (served / "summary.md").read_text()
+
+
+READ_ONLY_ROOT = """
+import errno, os, sys
+
+writable = sys.argv.pop(1)
+
+def refuse_writes(event, values):
+    writes = event in ("os.mkdir", "os.rename", "os.link", "os.remove", "os.rmdir", "os.chmod", "sqlite3.connect")
+    if event == "open":
+        writes = bool(values[2] and values[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+    if not writes or not isinstance(values[0], (str, bytes, os.PathLike)):
+        return
+    path = os.fsdecode(values[0])
+    path = path.removeprefix("file:") if event == "sqlite3.connect" else path
+    if path not in ("/dev/null", ":memory:") and not os.path.abspath(path).startswith(writable):
+        raise OSError(errno.EROFS, "Read-only file system", path)
+
+sys.addaudithook(refuse_writes)
+from bulkops.cli.main import process
+sys.argv[0] = "bulkops"
+process()
+"""
+"""Runs bulkops where only the given folders can be written."""
+
+
+def test_the_container_writes_only_to_its_volumes(served: Path) -> None:
+    """Run the command of the CronJob without a home folder; a write to another folder fails as on a read-only root."""
+    pod = yaml.safe_load(blocks("yaml")[0])["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    (served / "tmp").mkdir()
+    environ = {each["name"]: each["value"].replace("/srv/bulkops", str(served)) for each in container["env"]}
+    words = [each.replace("/etc/bulkops", str(served)) for each in (*container["command"], *container["args"])]
+
+    def run(writable: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", READ_ONLY_ROOT, str(writable), *words[1:]],
+            env={**environ, "TMPDIR": str(served / "tmp"), "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd="/", capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    refused = run(served / "elsewhere")
+    assert refused.returncode != 0
+    assert "Read-only file system" in refused.stderr
+    ended = run(served)
+    assert ended.returncode == 0, ended.stderr
+    assert imported(served)
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+def test_systemd_accepts_the_unit_and_the_timer(tmp_path: Path) -> None:
+    paths = []
+    for block in blocks("ini"):
+        if (name := re.match(r"# (?:\S*/)(\S+\.(?:service|timer))\n", block)) is not None:
+            paths.append(tmp_path / name[1])
+            paths[-1].write_text(block.replace("/usr/local/bin/bulkops", str(BULKOPS)))
+    ended = subprocess.run(["systemd-analyze", "verify", *paths], capture_output=True, text=True, check=False)
+    assert len(paths) == 2
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.soak
+def test_airflow_parses_the_dag_and_runs_it_once(served: Path) -> None:
+    """Install Airflow from PyPI in an environment of its own, and run the DAG by `airflow dags test`."""
+    uv, home = shutil.which("uv"), served / "airflow"
+    if uv is None:
+        pytest.skip("needs uv to install Airflow")
+    subprocess.run([uv, "venv", "-q", "--python", sys.executable, served / "venv"], check=True)
+    subprocess.run([uv, "pip", "install", "-q", "--python", served / "venv", "apache-airflow"], check=True)
+    (home / "dags").mkdir(parents=True)
+    (code,) = blocks("python")
+    (home / "dags" / "inbox.py").write_text(code)
+    environ = {
+        "PATH": f"{served / 'venv' / 'bin'}:{BULKOPS.parent}:{os.defpath}",
+        "HOME": str(served),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "BULKOPS_FOLDER": str(served),
+        "BULKOPS_STATE": str(served / "state"),
+    }
+
+    def airflow(*words: str) -> str:
+        ended = subprocess.run(["airflow", *words], env=environ, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    airflow("db", "migrate")
+    assert json.loads(airflow("dags", "list-import-errors", "--local", "--output", "json").strip() or "[]") == []
+    airflow("dags", "test", "bulkops_inbox", "2026-11-30")
+    assert imported(served)

@@ -16,7 +16,7 @@ from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.cli.output.progress import JobProgress, show_outcome, signals_handled
 from bulkops.cli.output.prompt import confirm, difference_line, target_line
 from bulkops.cli.process.targets import TargetChoice
-from bulkops.cli.views.validation_output import split_list
+from bulkops.cli.views.validation_output import repairs_note, split_list
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError
 from bulkops.pipeline.importing import NO_RECORDS, Destination, ImportRequest, import_file
@@ -29,7 +29,7 @@ from bulkops.upload.workflow import Guards
 from bulkops.validation.findings import ValidationReport
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract, Mode
-from bulkops_validators.model.rules import Repair, Severity
+from bulkops_validators.model.rules import Severity
 from bulkops_validators.model.rules_registry import RULES
 
 SHOWN_FINDINGS = 20
@@ -181,10 +181,9 @@ def _refused(request: ImportRequest, outcome: Outcome, report: ValidationReport,
     if as_json:
         console().emit_json({**outcome.document, "validation": report.to_json()})
     contract, file = request.contract.name, request.file
-    hint = f"`bulkops validate {contract} {file}` shows all of them"
     (found,) = report.files
-    repairable = any(RULES[code].repair is not Repair.NONE for code in found.counts)
-    hint += "; `bulkops fix` repairs some." if repairable else "."
+    repairs = repairs_note(found) or "`bulkops fix` repairs none"
+    hint = f"`bulkops validate {contract} {file}` shows all of them; {repairs}."
     errors = [code for code in found.counts if found.severities[code] is Severity.ERROR]
     if all(RULES[code].acceptable for code in errors):
         hint += f" If the values are intended, add --accept {','.join(errors)}."

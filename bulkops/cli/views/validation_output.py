@@ -235,11 +235,14 @@ def _notes(file: "FileReport") -> list[str]:
         for finding in file.findings
         if finding.explains
     ]
+    return [*notes, *filter(None, [repairs_note(file)])]
+
+
+def repairs_note(file: "FileReport") -> str:
+    """Return how many findings `bulkops fix` may repair, by kind of repair; blank if none."""
     ways = {"safe": "safely", "option": "with an option that decides", "unsafe": "with --unsafe"}
     repairs = [f"{file.repairs[kind]:,} {how}" for kind, how in ways.items() if file.repairs[kind]]
-    if repairs:
-        notes.append(f"`bulkops fix` repairs at most {', '.join(repairs)}")
-    return notes
+    return f"`bulkops fix` repairs at most {', '.join(repairs)}" if repairs else ""
 
 
 def _rows(file: "FileReport") -> list[tuple[str, str, str, str]]:

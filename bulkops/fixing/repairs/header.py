@@ -65,7 +65,7 @@ def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[
 
 
 def refuse_unreadable_header(path: str, file_start: FileStart, shape: RecordShape) -> None:
-    """Raise DataError if the repaired header would have other columns, or would look like data.
+    """Raise DataError if the repaired header would have more columns, or would look like data.
 
     Invalid quotes or bytes make the columns of a header uncertain; separated by commas, it may have more of them.
     """
@@ -73,7 +73,7 @@ def refuse_unreadable_header(path: str, file_start: FileStart, shape: RecordShap
     assert header is not None
     after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
     expected = len(header.columns) - len(shape.omitted)
-    if len(after.columns) != expected or any(fault.code == "HDR107" for fault in after.faults):
+    if len(after.columns) > expected or any(fault.code == "HDR107" for fault in after.faults):
         raise DataError(
             f"{path}: line {header_line_number(file_start)}: the header cannot be repaired, because its columns are "
             "not certain.",

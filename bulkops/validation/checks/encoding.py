@@ -26,8 +26,8 @@ _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
 """Control characters that may replace single bytes beyond ASCII."""
-_FINDINGS_OF_THEIR_OWN = frozenset("\ufffd\xa0\xad\u201a\u201e\u2018\u2019\u201c\u201d\u2013\u2014\xb4")
-"""Characters of Windows-1252 that rules report. The bytes may be letters, such as á in code page 850."""
+_FINDINGS_OF_THEIR_OWN = frozenset("\ufffd\xad\u201a\u201e\u2018\u2019\u201c\u201d\u2013\u2014\xb4")
+"""Characters of Windows-1252 that rules report; the bytes may be letters. The blank stays: it separates thousands."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 _LETTERS = tuple(chr(0x1400 + byte) if char in _FINDINGS_OF_THEIR_OWN else char for byte, char in enumerate(_WINDOWS))
 """The characters for checks: one letter, which no rule knows, for each byte that only in Windows-1252 is no letter."""

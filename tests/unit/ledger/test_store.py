@@ -10,10 +10,11 @@ import pytest
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
-from bulkops.ledger.events import EventKind, Rejected, RequestSent
+from bulkops.ledger.events import Accepted, EventKind, Rejected, RequestSent
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
+from bulkops.upload.sent_before import known_jobs
 
 REJECTED = Rejected(message="x")
 SENT = RequestSent(attempt=1, clock_offset=None)
@@ -74,6 +75,38 @@ def test_jobs_with_a_setting_are_found_the_latest_first(ledger: Ledger) -> None:
         ledger.create(replace(JOB, id=f"own-{number}", created=created, settings=own), [])
     assert [job.id for job in ledger.jobs_with_settings("size", "other")] == ["own-1", "own-0"]
     assert [job.id for job in ledger.jobs_with_settings("settle", "nothing")] == ["own-1", JOB.id]
+
+
+def test_open_jobs_are_found_whichever_process_changed_them(ledger: Ledger, address: str) -> None:
+    other = Ledger.open(address, clock=SystemClock())
+    done = replace(CHUNK, state=ChunkState.ACCEPTED)
+    assert ledger.open_job_ids() == {JOB.id}
+    other.create(replace(JOB, id="job-2"), [CHUNK])
+    other.create(replace(JOB, id="job-3"), [done])
+    other.create(replace(JOB, id="job-4", contract="giveaways"), [CHUNK])
+    assert ledger.open_job_ids() == {JOB.id, "job-2", "job-4"}
+    assert [job.id for job in ledger.open_jobs("coupons")] == [JOB.id, "job-2"]
+    moved = other.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
+    assert ledger.open_job_ids() == {JOB.id, "job-2", "job-4"}
+    other.move(JOB.id, moved, ChunkState.ACCEPTED, Accepted(status=200, import_id=7, amount=None))
+    assert ledger.open_job_ids() == {"job-2", "job-4"}
+    other.close()
+
+
+def test_jobs_that_began_after_an_event_are_found(ledger: Ledger, address: str) -> None:
+    known = known_jobs(ledger, JOB.target_key)
+    assert list(known.ids) == [JOB.id]
+    assert known.newer(ledger, JOB.target_key) == []
+    other = Ledger.open(address, clock=SystemClock())
+    elsewhere = {**JOB.target, "ids": {"application": 2}}
+    other.move(JOB.id, CHUNK, ChunkState.SENDING, SENT)
+    other.create(replace(JOB, id="earlier", created=JOB.created - timedelta(days=1)), [CHUNK])
+    other.create(replace(JOB, id="elsewhere", target=elsewhere), [CHUNK])
+    assert known.newer(ledger, JOB.target_key) == ["earlier"]
+    assert set(known_jobs(ledger, JOB.target_key).ids) == {JOB.id, "earlier"}
+    assert list(known.ids) == [JOB.id]
+    assert known_jobs(ledger, JOB.target_key).newer(ledger, JOB.target_key) == []
+    other.close()
 
 
 def test_largest_accepted_counts_accepted_chunks_only(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bulkops.clock import SystemClock
+from bulkops.ledger.events import SettingsChanged
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -92,3 +93,13 @@ def test_chunks_are_read_only_if_a_refusal_is_known(ledger: Ledger, monkeypatch:
         monkeypatch.setattr(Ledger, name, refuse)
     ledger.create(replace(JOB, settings={GIVEN: LARGE}), [CHUNK])
     assert known_size(ledger, HERE) is None
+
+
+def test_a_size_that_another_process_finds_later_is_known(ledger: Ledger, tmp_path: Path) -> None:
+    plain = replace(JOB, id="plain", settings={})
+    ledger.create(plain, [CHUNK])
+    assert known_size(ledger, HERE) is None
+    other = Ledger.open(ledger.address, clock=SystemClock())
+    other.change_job(plain, SettingsChanged(), settings={FOUND: SMALL})
+    other.close()
+    assert known_size(ledger, HERE) == KnownSize(most=SMALL, job="plain")

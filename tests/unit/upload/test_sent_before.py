@@ -152,7 +152,7 @@ def test_digests_that_cannot_be_compared_are_unknown(how: str, ledger: Ledger) -
         path.write_bytes(data[:-1])
     else:
         path.write_bytes(data.replace(b"digests 1\n", b"digests 1\n" + b"x", 1)[: len(data)])
-    assert kept_digests(ledger, job) is None
+    assert kept_digests(ledger, job.id, job.records) is None
     assert sent_before(ledger, [job], digests) is None
 
 
@@ -193,3 +193,26 @@ def test_a_filter_of_any_size_finds_the_same_records(
             assert chosen.jobs == every.jobs
         state = random.choice((ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED))
         kept(ledger, f"job-{number:02}", digests, chunk(1, 1, 5, state))
+
+
+def test_with_many_earlier_jobs_even_the_first_import_filters_them(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MANY", 3)
+    for number in range(5):
+        kept(ledger, f"job-{number}", digests_of([(f"{number}",)], "code"))
+    assert names_compared(ledger, digests_of([("new",)], "code")) == ([], frozenset())
+    assert len(names_compared(ledger, digests_of([("4",)], "code"))[0]) == 5
+
+
+@pytest.mark.parametrize("latest", [1, 1000])
+def test_filter_knows_the_digests_of_all_jobs_however_it_sorts_them(
+    latest: int, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "LATEST", latest)
+    for number in range(4):
+        kept(ledger, f"job-{number}", digests_of([(f"{number}",), (f"other-{number}",)], "code"))
+        names_compared(ledger, digests_of([("new",)], "code"))
+    assert names_compared(ledger, digests_of([("new",)], "code"))[0] == []
+    for number in range(4):
+        assert len(names_compared(ledger, digests_of([(f"other-{number}",)], "code"))[0]) == 4

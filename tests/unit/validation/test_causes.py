@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from bulkops.fixing.options import FixOptions
+from bulkops.fixing.run import fix_file
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport
@@ -75,6 +77,17 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (finding.code, finding.line, finding.byte) == ("HDR111", 1, 0)
     assert "the header is on line 4; 3 lines precede it" in finding.message
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
+
+
+@ALL
+def test_a_low_header_may_have_blank_names_behind_it(contract: Contract) -> None:
+    lines = file_of(contract).splitlines()
+    data = "".join([f"{text}\n" for text in ("# made by a tool", *(f"{line},,," for line in lines))]).encode()
+    report = check(contract, data)
+    assert (report.counts, report.records) == ({"HDR111": 1, "HDR104": 3}, 12)
+    out = io.BytesIO()
+    fix_file(contract, Source("memory.csv", lambda: io.BytesIO(data)), out, options=FixOptions(), log=lambda _: None)
+    assert out.getvalue().decode().splitlines() == lines
 
 
 def test_records_below_a_low_header_keep_their_lines() -> None:

@@ -31,8 +31,7 @@ _MESSAGE = (
 )
 TOTAL = (
     r"(?i:^(?:(?:grand|sub|overall)[ -]?)?"
-    r"(?:totals?|sum|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral|totaal"
-    r"|somme|somma|suma|soma)"
+    r"(?:totals?|summary|gesamt|gesamtsumme|summe|insgesamt|totale|total g[eé]n[eé]ral)"
     r" ?:?[ ,;\t|]*[0-9]*(?:[.,' ][0-9]+)*[,;\t| ]*$)"
 )
 OF_LINES: Mapping[str, str] = {
