@@ -195,6 +195,10 @@ def test_commands_with_a_ledger_or_a_target_print_what_their_schemas_describe(
     configured.write_text(f'{configured.read_text()}{table}contract = "coupons"\nids = {{campaign = 1}}\n')
     assert run(0, "--config", str(configured), "inbox")["state"] == "done"
     assert run(0, "--config", str(configured), "inbox", "status")["files"] == []
+    places = tmp_path / "places.toml"
+    places.write_text("[[ids]]\nfrom = {application = 1, campaign = 1}\nto = {application = 1, campaign = 1}\n")
+    copied = ("copy", "coupons", "--from", "live", "--to", "sandbox", "--table", str(places), "--yes", "--settle", "0")
+    assert run(0, "--config", str(configured), *copied)["state"] == "done"
     assert seen | OFFLINE | {"sandbox"} == commands_with_json()  # tests/cli/test_start.py serves the sandbox
 
 

@@ -10,7 +10,7 @@ from bulkops.cli.options.common import (
     json_option,
     ledger_option,
     limit_options,
-    yes_option,
+    sure_option,
 )
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.on_end import announced
@@ -32,13 +32,18 @@ from bulkops_validators import CONTRACTS
             help="Copy what is left of limits that are partly used, or the limits as they are.")  # fmt: skip
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
-@option("--only-new", is_flag=True, help="Send only the records that were not sent to the same target before.")
+@option(
+    "--only-new",
+    reach=Reach.COMMAND,
+    is_flag=True,
+    help="Send only the records that were not sent to the same target before.",
+)
 @option("--max-removals", reach=Reach.COMMAND, metavar="N|N%",
         help="Maximum rows that a replacing import may remove; default 10%.")  # fmt: skip
 @accept_option
 @option("--dry-run", is_flag=True, help="Export and check everything, and send nothing.")
 @option("--restart", reach=Reach.COMMAND, is_flag=True, help="Export again although an unfinished copy has exports.")
-@yes_option
+@sure_option
 @ledger_option
 @limit_options
 @json_option
