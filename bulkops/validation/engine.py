@@ -145,7 +145,7 @@ class _PendingBlock(NamedTuple):
     result: Future[BlockResult]
 
 
-class _Checks:
+class _BlockCheck:
     """Checks large blocks in the threads of a pool, and small ones at once: a thread takes longer to start."""
 
     def __init__(self, pool: ThreadPoolExecutor, context: Context, builder: ReportBuilder) -> None:
@@ -172,13 +172,13 @@ def _block_results(pieces: Iterator[Block], context: Context, builder: ReportBui
     usual = builder.settings.block_bytes
     pending: deque[_PendingBlock] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        checks = _Checks(pool, context, builder)
+        checking = _BlockCheck(pool, context, builder)
         try:
             for block in pieces:
                 alone = len(block.data) > usual
                 if alone:
                     yield from _drain(pending)
-                pending.append(_PendingBlock(len(block.data), checks.begin(block)))
+                pending.append(_PendingBlock(len(block.data), checking.begin(block)))
                 del block
                 most = 0 if alone else (threads + 1) * usual
                 while pending and (

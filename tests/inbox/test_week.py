@@ -8,9 +8,11 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Event
 from typing import Any, Protocol
 
 import boto3
@@ -38,6 +40,8 @@ FILES = [
 ]
 TABLE = {"quiet": "4s", "on_findings": "quarantine", "result": ["csv"]}
 Row = tuple[str, str]
+PATIENCE = 3600
+"""Seconds that the second program waits for its rejected records."""
 BUCKET_LOGIN = {
     "aws_access_key_id": "AKIAEXAMPLE", "aws_secret_access_key": "secret-of-a-week", "region_name": "us-east-1",
 }  # fmt: skip
@@ -142,7 +146,7 @@ class Partner:
     def run(self) -> None:
         for day in range(self._days):
             self._day(day)
-        end = time.monotonic() + 600
+        end = time.monotonic() + PATIENCE
         while len(self._corrected) < self._days and time.monotonic() < end:
             self._correct()
             time.sleep(0.2)
@@ -283,7 +287,9 @@ def test_a_week_of_drops_with_kills_loses_and_doubles_nothing(
                 running[0].join(chance.random() * 6)
                 running[0].kill()
             for process in running:
-                process.join(900)
+                process.join(chance.random() * 60)  # a pass over all files of the week would be the only one
+                process.kill()
+                process.join(60)
                 kills += process.exitcode == -9
                 passes += 1
                 assert process.exitcode in (0, 1, 3, -9), process.exitcode
@@ -324,3 +330,64 @@ def check_evidence(desk: InboxDesk, drops: Drops, *, files: int) -> None:
     archived = drops.archived()
     assert all(path in archived and f"{path.rpartition('/')[0]}/drop.json" in archived for path in kept)
     assert not [path for path in archived if "/.bulkops-" in path]
+
+
+def write_slowly(drops: Path, stopped: Event, notes: list[Row]) -> None:
+    """Write one file after the other at its final name, each in pieces with pauses, until stopped."""
+    number = 0
+    while not stopped.is_set():
+        rows = [(f"slow-{number:05}-{n}", "3") for n in range(4)]
+        notes += rows
+        with (drops / f"points-slow-{number:05}.csv").open("w") as file:
+            for line in points(*rows).splitlines(keepends=True):
+                file.write(line)
+                file.flush()
+                time.sleep(0.3)
+        number += 1
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("passes", [200])
+def test_passes_that_overlap_and_are_killed_import_each_file_once(
+    passes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
+    chance, stopped, wanted = random.Random(3), Event(), list[Row]()
+    with ForeignServer() as server, ThreadPoolExecutor(1) as pool:
+        desk = InboxDesk(tmp_path, server.base_url, files=FILES[:1], table=TABLE | {"quiet": "1s"}, key="foreign")
+        writing = pool.submit(write_slowly, desk.drops, stopped, wanted)
+        started = kills = 0
+        try:
+            while started < passes:
+                rows = [(f"row-{started:05}-{n}", "2") for n in range(3)]
+                wanted += rows
+                desk.drop(
+                    f"points-{started}.csv", points(*rows) + (f"bad-{started},many\n" if started % 5 == 0 else "")
+                )
+                running = [start(desk, Kill(step=chance.randrange(1, 200), after=chance.random() < 0.5))]
+                running += [start(desk, None)] if chance.random() < 0.3 else []
+                if chance.random() < 0.5:
+                    running[0].join(chance.random() * 2)
+                    running[0].kill()
+                for process in running:
+                    process.join(600)
+                    assert process.exitcode in (0, 1, 3, -9), process.exitcode
+                    kills += process.exitcode == -9
+                started += len(running)
+        finally:
+            stopped.set()
+        writing.result(60)
+        time.sleep(2)
+        desk.run()
+        found = Counter(
+            (row["customerprofileid"], f"{float(row['amount']):g}") for row in server.world.rows["loyalty-points"]
+        )
+        assert found == Counter(wanted)
+        assert not any(desk.drops.iterdir())
+        with desk.book() as book:
+            drops = book.last_drops(10_000)
+            kept = [str(drop.archived_to) for drop in drops]
+            assert len(set(kept)) == len(kept) == len({drop.name for drop in drops})
+            assert all(drop.step == "done" for drop in drops)
+        assert kills > passes // 5
+        (tmp_path / "figures").write_text(f"{len(drops)} files, {started} passes, {kills} kills")

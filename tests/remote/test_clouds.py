@@ -112,6 +112,7 @@ def test_a_cloud_folder_stores_finds_and_removes_versions(cloud: str, tmp_path: 
 
 
 @pytest.mark.soak
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # of the library, for its developers
 def test_an_azure_file_that_is_replaced_while_it_is_read_is_noticed(az: str, tmp_path: Path) -> None:
     """The emulator of Google accepts no file that is large enough for a second request."""
     folder = RemoteFolder(parsed(az))
