@@ -212,8 +212,10 @@ class _Pass:
         result = replace(result, state="failed")
         self._note_trouble(entry, result)
         document = waiting_document(self._inbox, self._places.folder, file, entry, str(result.reason))
+        if result.hint:
+            document["hint"] = result.hint
         self._files.append({**document, "state": "failed", "exit": result.exit})
-        self._settings.notify(f"{self._inbox.name}: {file.name}: failed: {result.reason}")
+        self._settings.notify(f"{self._inbox.name}: {file.name}: failed: {_what_to_do(result)}")
 
     def _entry(self, name: str, pattern: str | None = None) -> InboxFilesTable | None:
         """Return the pattern table of a file; that of the original file for a correction."""
@@ -374,7 +376,7 @@ class _Pass:
             job=document["job"],
             records=document["records"],
         )
-        reason = f": {result.reason}" if result.reason else ""
+        reason = f": {_what_to_do(result)}" if result.reason else ""
         self._settings.notify(f"{self._inbox.name}: {drop.name}: {result.state}{reason}")
 
     def _document(self, drop: Drop, result: Result) -> InboxFileDocument:
@@ -436,3 +438,8 @@ def _is_text(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _what_to_do(result: Result) -> str:
+    """Return the reason of a result, and for a failed file also the next step."""
+    return f"{result.reason} {result.hint}" if result.state == "failed" and result.hint else str(result.reason)

@@ -98,23 +98,16 @@ def take(
     private_folder(drafts.parent)
     private_folder(drafts)
     draft = drafts / "copy"
-    digest = hashlib.sha256()
-    with (
-        naming_full_disk(draft, kind=Unfinished),
-        place.read(file.name) as source,
-        open(draft, "wb", opener=private) as out,
-    ):
-        while data := source.read(BLOCK):
-            digest.update(data)
-            out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+    try:
+        sha256 = _copied(place, file, draft)
+    except BaseException:
+        draft.unlink(missing_ok=True)  # a part of a file would keep a full disk full
+        raise
     after = place.find(file.name)
     if after is None or after.version != file.version or draft.stat().st_size != file.size:
         return Waiting(reason="it changed while it was read")
     if (local := place.local(file.name)) is not None:
         draft.chmod(local.stat().st_mode & 0o777 | 0o600)
-    sha256 = digest.hexdigest()
     key = "\0".join((file.name, file.version, sha256))
     drop = Drop(
         id=hashlib.sha256(key.encode()).hexdigest()[:20],
@@ -131,6 +124,22 @@ def take(
     private_folder(files.original.parent)
     draft.replace(files.original)
     return drop
+
+
+def _copied(place: Storage, file: StoredFile, draft: Path) -> str:
+    """Copy a file of the inbox and return the SHA-256 of its bytes."""
+    digest = hashlib.sha256()
+    with (
+        naming_full_disk(draft, kind=Unfinished),
+        place.read(file.name) as source,
+        open(draft, "wb", opener=private) as out,
+    ):
+        while data := source.read(BLOCK):
+            digest.update(data)
+            out.write(data)
+        out.flush()
+        os.fsync(out.fileno())
+    return digest.hexdigest()
 
 
 def manifest_of(place: Storage, drop: Drop) -> Manifest:

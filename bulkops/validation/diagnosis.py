@@ -92,7 +92,7 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
         known, fields = _known(line, contract, renames)
         if not number and known:
             return 0
-        named = number > 0 and known * 2 >= fields
+        named = number > 0 and 0 < known * 2 >= fields
         if named and _is_whole(line, contract, renames) and content_kind(line) is None:
             return at
         at = end

@@ -156,7 +156,7 @@ def test_an_inbox_names_its_work_folder_and_goes_on_once_there_is_room(
     (tmp_path / "bulkops.toml").write_text(INBOX.format(base_url=server.base_url))
     shell = Inside(disk.folder / "state", server.base_url)
     assert shell.run("jobs", "list").code == 0
-    disk.leave(180_000)
+    disk.leave(250_000)
     ended = shell.run("inbox", "partner")
     work = disk.folder / "state" / "ledger" / "inboxes" / "partner" / "work"
     assert ended.code == 3

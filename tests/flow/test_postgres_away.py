@@ -60,7 +60,7 @@ def test_an_unavailable_database_ends_the_run_with_a_resumable_job(
     assert (ended.code, ended.json["error"]["exit"], ended.json["state"]) == (3, 3, "unfinished"), ended.err
     figures = ended.json["records"]
     assert (figures["accepted"], figures["in_doubt"], figures["pending"]) == (10, 10, 10)
-    assert "make the database available" in ended.err
+    assert "Make the database available" in ended.err
     assert f"Resume with: bulkops jobs resume {ended.json['job']}" in ended.err
     assert sandbox.state.count("giveaway") == 20
     away = shell.run("jobs", "resume", "--json", *ledger)

@@ -182,6 +182,6 @@ ACCOUNT_RULES: tuple[Rule, ...] = (
         bad="a cards step with CARD-1 and CARD-2, then a points step with CARD-3",
         good="a cards step with CARD-1, CARD-2 and CARD-3, then a points step with CARD-3",
         fix="Correct the value or the order of the steps, or add the record to the earlier step. If the account has it "
-        "already, add `accept: ACC134` to the step.",
+        "already, `accept: ACC134` in the step (`--accept ACC134`) sends the file.",
     ),
 )
