@@ -227,7 +227,11 @@ def _show(result: CopyResult, recipe: Recipe | None, choices: CopyChoices) -> in
             ledger=choices.ledger, settle=choices.settle, response_timeout=choices.response_timeout, first=1,
             dry_run=choices.dry_run, restart=False, as_json=False,
         )  # fmt: skip
-        code = result.results[-1].exit_code if choices.as_json else show_results(recipe, result.results, shown)
+        success = "" if trouble else "All copied rows were compared with the source, and are at the target."
+        if choices.as_json:
+            code = result.results[-1].exit_code
+        else:
+            code = show_results(recipe, result.results, shown, success=success)
     if not choices.as_json:
         for line in _books(result):
             console().result(line)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 COLUMNS = ("step", "contract", "file", "records", "chunks", "accepted", "skipped", "rejected", "outcome", "proof", "s")
 DROP = ("chunks", "s", "skipped", "file", "proof", "records", "accepted", "rejected")
 """Columns that a narrow terminal hides, the least important first."""
+AS_EXPECTED = "Every step ended as the recipe expects."
 SHOWN_JOBS = 3
 """Maximum number of jobs that the next command names."""
 
@@ -139,8 +140,13 @@ class StepProgress(Silent):
         self._out.note(f"{self._step.contract}: {text}")
 
 
-def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> int:
-    """Print the results of the steps, and to stderr the error and the next step; return the exit code."""
+def show_results(
+    recipe: Recipe, results: Sequence[StepResult], choices: RunChoices, *, success: str = AS_EXPECTED
+) -> int:
+    """Print the results of the steps, and to stderr the error and the next step; return the exit code.
+
+    `success` is printed if all steps ended well; it may be blank.
+    """
     last = _ending(results)
     console().about_jobs = True
     good = last.as_expected
@@ -153,8 +159,8 @@ def show_results(recipe: Recipe, results: Sequence[StepResult], choices: RunChoi
         for text in _books(results):
             console().result(text)
     if good:
-        sent = "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else ""
-        console().note(sent or "Every step ended as the recipe expects.")
+        if text := "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else success:
+            console().note(text)
         console().next_step = _next_command(results, dry_run=choices.dry_run)
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.input_name}.")
