@@ -39,10 +39,12 @@ from bulkops_validators import CONTRACTS
 RECORDS = 4_000_000
 ROUNDS = 5
 WHOLE = ChunkLimits(max_records=2**62, max_bytes=2**62, whole=True)
-ANSWER = b'{"id": 1, "created": "2026-01-01T00:00:00Z", "accountId": 1, "userId": 1, "entity": "Coupon", "amount": 1}'
+ANSWER = b'{"id": 1%09d, "created": "2026-01-01T00:00:00Z", "accountId": 1, "userId": 1, "entity": "Coupon"'
+ANSWER += b', "amount": 1}'
 SERVER = """
-import socket, sys, threading
-answer = sys.argv[1].encode()
+import itertools, socket, sys, threading
+answer, export = sys.argv[1].encode(), sys.argv[2].encode()
+numbers = itertools.count()
 listener = socket.create_server(("127.0.0.1", 0), backlog=128)
 print(listener.getsockname()[1], flush=True)
 
@@ -66,8 +68,11 @@ def serve(connection):
             if not count:
                 return
             left -= count
-        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: application/json\\r\\nContent-Length: "
-                           + str(len(answer)).encode() + b"\\r\\n\\r\\n" + answer)
+        reading = b"export_coupons" in head.split(b"\\r\\n")[0]
+        body = export if reading else answer % next(numbers)
+        kind = b"application/csv" if reading else b"application/json"
+        connection.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: " + kind + b"\\r\\nContent-Length: "
+                           + str(len(body)).encode() + b"\\r\\n\\r\\n" + body)
 
 while True:
     connection, _ = listener.accept()
@@ -78,8 +83,12 @@ while True:
 
 @contextmanager
 def reading_server() -> Iterator[str]:
-    """Yield the address of a server, in a process of its own, that reads uploads and answers at once."""
-    process = subprocess.Popen([sys.executable, "-c", SERVER, ANSWER.decode()], stdout=subprocess.PIPE, text=True)
+    """Yield the address of a server, in a process of its own, that reads uploads, responds at once and has no rows."""
+    readback = CONTRACTS["coupons"].routes[0].readback
+    assert readback is not None
+    names = dict.fromkeys([*readback.own_columns, *(column.found[0] for column in readback.columns)])
+    words = [sys.executable, "-c", SERVER, ANSWER.decode(), ",".join(names) + "\n"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"

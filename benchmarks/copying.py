@@ -1,7 +1,7 @@
 """Measure a copy of coupons between two sandboxes, against export, import and reconcile one after another.
 
-    python benchmarks/copy.py                       # 1,000,000 coupons
-    python benchmarks/copy.py --records 20000 --rounds 1
+    python benchmarks/copying.py                       # 1,000,000 coupons
+    python benchmarks/copying.py --records 20000 --rounds 1
 
 Both ways run as commands in processes of their own, in turn, against sandboxes that are processes too. Each round has
 new target sandboxes.
