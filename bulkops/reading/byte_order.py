@@ -10,3 +10,11 @@ def keep_byte_order_mark(data: bytes) -> bytes:
     If the data begins with a mark, another one is added in front, so that the reader keeps the mark of the data.
     """
     return MARK + data if data.startswith(MARK) else data
+
+
+def ended(data: bytes, separator: int) -> bytes:
+    """Return the bytes with a line end if a separator is their last byte.
+
+    Without it, `polars.read_csv` ignores a surplus blank field at the end of the file.
+    """
+    return data + b"\n" if data.endswith(bytes((separator,))) else data

@@ -19,7 +19,7 @@ from bulkops.errors import DataError, LimitExceeded
 from bulkops.fixing.transcoding import encoding_named, transcoded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
 from bulkops.reading.blocks import ContentForm, ContentReader, blocks
-from bulkops.reading.byte_order import keep_byte_order_mark
+from bulkops.reading.byte_order import ended, keep_byte_order_mark
 from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.records.malformed import QUOTE_DEFECTS
 from bulkops.reading.records.quoting import cells, read_strictly
@@ -267,7 +267,7 @@ def _malformed(path: str, line: int, what: str) -> DataError:
 def _fast(data: bytes, dialect: Dialect) -> pl.DataFrame | None:
     try:
         return pl.read_csv(
-            keep_byte_order_mark(data),
+            keep_byte_order_mark(ended(data, dialect.separator)),
             has_header=False,
             schema=dict.fromkeys(dialect.names, pl.String),
             separator=chr(dialect.separator),

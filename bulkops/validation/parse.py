@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.byte_order import keep_byte_order_mark
+from bulkops.reading.byte_order import ended, keep_byte_order_mark
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.records.malformed import QUOTE_DEFECTS, MalformedRecord
 from bulkops.reading.records.quote_repair import RewrittenRecords, rewrite_quotes, rewritten_cells
@@ -78,7 +78,7 @@ def read_frame(data: bytes, width: int, separator: int, *, ragged: bool = False)
         return pl.DataFrame(schema=schema)
     try:
         return pl.read_csv(
-            keep_byte_order_mark(data),
+            keep_byte_order_mark(ended(data, separator)),
             has_header=False,
             schema=schema,
             separator=chr(separator),

@@ -92,6 +92,7 @@ def test_a_lone_carriage_return_in_front_of_the_records_hides_none(
     ("text", "message"),
     [
         ("a,b\n1,2\n3,4,5\n", r"line 3: the record has 3 fields, but the header has 2"),
+        ("a,b\n1,2\n3,4,", r"line 3: the record has 3 fields, but the header has 2"),
         ("a,b\n1,2\n3\n", r"line 3: the record has 1 field, but the header has 2"),
         ('a,b\n1,2\n"3"x,4\n5,6\n', r"line 3: "),
         ("", r"is empty"),

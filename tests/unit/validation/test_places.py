@@ -109,6 +109,11 @@ STRUCTURE = {
         b"value,limitval\nCODE1\nCODE2,1,\nCODE3,1\n",
         [("STR101", 1, 2, 15), ("STR102", 2, 3, 21)],
     ),
+    "surplus blank field without a final newline": (
+        b"value,limitval\nCODE1,1\nCODE2,1,",
+        [("STR102", 2, 3, 23)],
+    ),
+    "blank last cell without a final newline": (b"value,limitval\nCODE1,x\nCODE2,", [("TYP101", 1, 2, 21)]),
     "no final newline": (b"value,limitval\nCODE1,1\nCODE2,x", [("TYP101", 2, 3, 29)]),
 }
 
