@@ -42,7 +42,7 @@ def fix_file(
     refuse_renames(source.path, scan.file_start, contract, options.renames)
     if options.unsafe and any(notice.code == "HDR112" for notice in scan.file_start.notices):
         options, scan = _as_import_file(contract, source, scan, options)
-    again = _readable_after_rewrite(scan) or scan.unread or (options.unsafe and scan.short)
+    again = _readable_after_rewrite(scan) or scan.unread or _loses_columns(scan) or (options.unsafe and scan.short)
     if not options.unsafe and not scan.withheld and not scan.extra and not again:
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
@@ -112,6 +112,12 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
     """Return whether unreadable records may become readable in the repaired copy, because its format differs."""
     header = scan.file_start.header
     return scan.misread and header is not None and (header.separator != ord(",") or bool(scan.surplus))
+
+
+def _loses_columns(scan: FileScan) -> bool:
+    """Return whether columns without a name are removed, now or once other records are: then other records fit."""
+    header = scan.file_start.header
+    return bool(scan.surplus) or (header is not None and not all(name.strip() for name in header.names))
 
 
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
