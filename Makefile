@@ -51,7 +51,7 @@ imports: setup
 pytest: setup bytecode
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
-coverage: setup bytecode  ## Run the tests and report which lines and branches they reach, also in subprocesses.
+coverage: setup bytecode  ## Run the tests and report which lines and branches they reach in their own processes.
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --cov --cov-report=
 	$(BIN)/coverage report --format=total | sed 's/^/Coverage in percent: /'
 	$(BIN)/coverage report > coverage.txt
