@@ -10,6 +10,7 @@ import polars as pl
 
 from bulkops.errors import BulkopsError
 from bulkops.readback.fetch.rows import read_file
+from bulkops.validation.digests import contained
 
 MOST_ABSENT = 1_000_000
 """Maximum number of distinct absent values that are kept."""
@@ -34,7 +35,7 @@ class EarlierValues:
         found: dict[str, None] = {}
         try:
             for values in _values(file, column):
-                unknown = values.filter(~np.isin(_hashes(values), self._known))
+                unknown = values.filter(~contained(self._known, _hashes(values)))
                 found |= dict.fromkeys(unknown.to_list())
                 if len(found) > MOST_ABSENT:
                     break

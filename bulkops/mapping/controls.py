@@ -19,7 +19,6 @@ from bulkops_validators.model.cells import Integer, Number
 
 _BY = re.compile(r"(?i)^(?P<sql>.*\S)\s+by\s+(?P<column>\S+)$")
 MAPPED = "mapped"
-SUBLEDGER = "subledgerid"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +60,13 @@ def check_controls(step: Step, engine: Engine, mapped: Path, *, source_rows: int
 
 def sums_of(step: Step, engine: Engine, mapped: Path) -> dict[str, Decimal]:
     """Return the amounts of a mapped file by subledger, the main ledger as a blank name; nothing without amounts."""
-    amount = CONTRACTS[step.contract].amount_column
-    names = {CONTRACTS[step.contract].header_names[name]: name for name in step.mapped_columns}
+    contract = CONTRACTS[step.contract]
+    amount, subledger = contract.amount_column, contract.subledger_column
+    names = {contract.header_names[name]: name for name in step.mapped_columns}
     if amount is None or amount not in names:
         return {}
     _expose(step, engine, mapped)
-    ledger = f"coalesce({quoted(names[SUBLEDGER])}, '')" if SUBLEDGER in names else "''"
+    ledger = f"coalesce({quoted(names[subledger])}, '')" if subledger in names else "''"
     rows = engine.run(f"SELECT {ledger}, sum({quoted(names[amount])})::VARCHAR FROM {MAPPED} GROUP BY 1 ORDER BY 1")
     return {name: Decimal(total or 0) for name, total in rows}
 

@@ -135,8 +135,8 @@ class _Keep:
 
     def __call__(self, job: JobEntry, digests: Digests) -> Path:
         if not self.guards.again:
-            only_new = self.guards.only_new
-            refuse_meanwhile(self.ledger, job, self.contract, digests, known=self.known, only_new=only_new)
+            part = self.guards.sends_part
+            refuse_meanwhile(self.ledger, job, self.contract, digests, known=self.known, part=part)
         return keep_digests(self.ledger, job, digests)
 
 
@@ -284,12 +284,15 @@ def refuse_repetition(path: Path, found: SentBefore) -> None:
 
 
 def refuse_meanwhile(
-    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: KnownJobs, only_new: bool
+    ledger: LedgerReader, job: JobEntry, contract: Contract, digests: Digests, *, known: KnownJobs, part: bool
 ) -> None:
-    """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read."""
+    """Raise InUse if another job sent these records since; `known` are the jobs when the ledger was read.
+
+    If they are only a `part` of a file, a single repeated record is enough.
+    """
     new = [ledger.job(each) for each in known.newer(ledger, job.target_key) if each != job.id]
     found = sent_before(ledger, new, digests, running=[each.id for each in new]) if new else None
-    if found is not None and (only_new or is_repetition(contract, found)):
+    if found is not None and (part or is_repetition(contract, found)):
         raise InUse(
             f"Another import of the same records has begun meanwhile: {counts_of(found)}. Nothing was sent.",
             hint="Run the command again.",

@@ -48,13 +48,13 @@ def name_unfinished(new: NewJob, ledger: Ledger, *, notify: Notify) -> list[Open
     """Report the unfinished jobs that a new job would leave behind, and return them.
 
     GuardRefused if one of them had a file with the same path and other bytes for the same target, unless later imports
-    overwrite earlier ones. With `only_new`, the same bytes are refused as well: their unsent records belong to the
-    other job. A job that another process is working on is only reported.
+    overwrite earlier ones. If only a part of the file is sent, the same bytes are refused as well: their unsent records
+    belong to the other job. A job that another process is working on is only reported.
     """
     job, guards = new.job, new.guards
     found = [*_unfinished(ledger, job)]
     for each in found:
-        if not guards.leave_unfinished and not each.running and _superseded(each.job, job, only_new=guards.only_new):
+        if not guards.leave_unfinished and not each.running and _superseded(each.job, job, part=guards.sends_part):
             raise _refusal(each, job)
     for each in found[:SHOWN]:
         notify(_note(each, job))
@@ -87,12 +87,12 @@ def _locked_state(ledger: Ledger, job: JobEntry) -> OpenJob | None:
     return OpenJob(job=job, figures=record_figures(job, chunks), running=running)
 
 
-def _superseded(other: JobEntry, job: JobEntry, *, only_new: bool) -> bool:
+def _superseded(other: JobEntry, job: JobEntry, *, part: bool) -> bool:
     """Return whether a new file replaced the file of an unfinished job, and the import would only add its records."""
     return (
         not Mode(job.mode).resend_is_safe
         and other.target_key == job.target_key
-        and (only_new or other.given_sha256 != job.file_sha256)
+        and (part or other.given_sha256 != job.file_sha256)
         and _path_key(other.given_path) == _path_key(job.file_path)
     )
 

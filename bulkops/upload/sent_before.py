@@ -11,7 +11,7 @@ from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
-from bulkops.validation.digests import Digests
+from bulkops.validation.digests import Digests, contained
 
 Mask = npt.NDArray[np.bool_]
 
@@ -123,15 +123,7 @@ class _DigestFilter:
 
     def knows(self, digests: Digests) -> bool:
         """Return whether a job may have sent one of these records."""
-        return any(_contain(part, digests[:, 0]) for part in (self.first, self.latest))
-
-
-def _contain(known: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]) -> bool:
-    """Return whether sorted numbers contain one of the wanted ones."""
-    if not len(known):
-        return False
-    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-    return bool((known[places] == wanted).any())
+        return any(contained(part, digests[:, 0]).any() for part in (self.first, self.latest))
 
 
 @dataclass(frozen=True, kw_only=True)

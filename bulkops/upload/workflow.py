@@ -66,6 +66,11 @@ class Guards:
                 hint="--again sends all records, --only-new sends only new ones. Give one.",
             )
 
+    @property
+    def sends_part(self) -> bool:
+        """Whether records of the file may be left out."""
+        return self.only_new or self.only_changed
+
 
 @contextmanager
 def open_client(

@@ -48,6 +48,14 @@ def record_digests(frame: pl.DataFrame, numbers: Offsets | None, records: int) -
     return whole
 
 
+def contained(known: npt.NDArray[np.uint64], wanted: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+    """Return which of the wanted numbers are among sorted numbers."""
+    if not len(known):
+        return np.zeros(len(wanted), np.bool_)
+    places = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
+    return np.asarray(known[places] == wanted)
+
+
 @cache
 def _blank(seed: int) -> int:
     """Return the hash of a blank cell, which is subtracted so that blank cells add nothing to a digest."""

@@ -96,3 +96,17 @@ def test_a_target_that_cannot_be_read_stops_only_changed(shell: Shell, sandbox: 
         True,
         0,
     ), ended
+
+
+def test_only_changed_leaves_the_records_of_an_unfinished_job_to_it(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    coupons = ("coupons", *CAMPAIGN)
+    text = "value\n" + "".join(f"CODE-{n}\n" for n in range(6))
+    sandbox.set_faults("imports@2=401")
+    assert imported(shell, tmp_path, coupons, text, "--max-rows", "3").json["state"] == "unfinished"
+    sandbox.set_faults(None)
+    ended = imported(shell, tmp_path, coupons, text, "--only-changed")
+    assert (ended.code, sandbox.state.count("coupon"), "jobs resume" in ended.err) == (5, 3, True), ended
+    assert shell.run("jobs", "resume", "--json").code == 0
+    assert sandbox.state.count("coupon") == 6

@@ -407,6 +407,11 @@ class Contract:
         return next((column.name for column in self.columns if isinstance(column.cell, Number)), None)
 
     @property
+    def subledger_column(self) -> str | None:
+        """The column of subledgers; None if the import has none."""
+        return next((column.name for column in self.columns if column.names is Reference.SUBLEDGER), None)
+
+    @property
     def required_names(self) -> tuple[str, ...]:
         """The names of the columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
