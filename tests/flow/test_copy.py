@@ -389,15 +389,36 @@ def test_undo_of_an_upsert_restores_the_rows_that_it_changed(source: Inside, tmp
     assert source.run("export", "loyalty-tiers", "--program", "1", "--for-import", "-o", str(exported)).code == 0
     tiers = [f",customer-{n:04},{name},{end}" for n, name in ((1, "Gold"), (2, "Gold"), (3, "Gold"), (4, "Bronze"))]
     assert lines(exported) == Counter([TIERS.strip(), *tiers])
-    new = source.run("import", "loyalty-join-dates", str(write_join_date(tmp_path)), *words).json["job"]
+    new = source.run("import", "loyalty-join-dates", write_join_dates(tmp_path, 2020), *words).json["job"]
     nothing = source.run("jobs", "undo", new, "--yes")
     assert (nothing.code, "had a row before it" in nothing.err) == (2, True)
 
 
-def write_join_date(folder: Path) -> Path:
-    path = folder / "joined.csv"
-    path.write_text("customerprofileid,joindate\ncustomer-0001,2020-01-01T00:00:00Z\n")
-    return path
+def write_join_dates(folder: Path, *years: int) -> str:
+    path = folder / f"joined-{'-'.join(map(str, years))}.csv"
+    rows = [f"customer-{n:04},{year}-01-01T00:00:00Z\n" for n, year in enumerate(years, start=1)]
+    path.write_text("customerprofileid,joindate\n" + "".join(rows))
+    return str(path)
+
+
+def test_undo_compares_rows_whose_columns_have_other_names_in_the_export(source: Inside, tmp_path: Path) -> None:
+    words = ("--program", "1", "--yes", "--json")
+
+    def sent(*years: int) -> str:
+        return str(source.run("import", "loyalty-join-dates", write_join_dates(tmp_path, *years), *words).json["job"])
+
+    sent(2020, 2020)
+    job = sent(2021)
+    sent(2022)
+    refused = source.run("jobs", "undo", job, "--yes")
+    assert (refused.code, "1 row changed" in refused.err) == (5, True)
+    sent(2021)
+    undone = source.run("jobs", "undo", job, "--yes", "--json")
+    assert (undone.code, undone.json["records"]["accepted"]) == (0, 1), undone.err
+    exported = tmp_path / "after.csv"
+    assert source.run("export", "loyalty-join-dates", "--program", "1", "--for-import", "-o", str(exported)).code == 0
+    dates = [f"customer-{n:04},2020-01-01T00:00:00Z" for n in (1, 2)]
+    assert lines(exported) == Counter(["customerprofileid,joindate", *dates])
 
 
 def test_undo_of_giveaways_says_that_they_stay(source: Inside, tmp_path: Path) -> None:
