@@ -309,6 +309,37 @@ def test_source_that_lost_a_row_on_the_way_is_not_proved(source: Inside, empty: 
     assert ended.json["steps"][0]["source_comparison"]["missing"] == 1
 
 
+def test_step_that_does_not_fit_the_account_is_reported_at_its_place_with_the_option(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "loyalty-tiers")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    table = tmp_path / "table.toml"
+    table.write_text('[tiers]\nGold = "Premium"\n')
+    ended = copy(source, config, "coupons", "loyalty-tiers", "--table", str(table))
+    assert ended.code == 1
+    coupons, tiers = ended.json["steps"]
+    assert "result" not in coupons
+    assert tiers["result"]["contract"] == "loyalty-tiers"
+    assert "give --accept ACC111" in ended.json["error"]["hint"]
+
+
+def test_copy_with_rejected_records_names_the_places_that_are_left(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "giveaways")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    empty.set_faults("imports=400")
+    words = ("--from", "old", "--to", "new", "--settle", "0", "--yes")
+    ended = source.run("--config", config, "copy", "coupons", "giveaways", *words)
+    assert ended.code == 2
+    assert "Then copy the other rows: giveaways to pool 1." in ended.err
+    assert "--from 2" not in ended.err  # --from is the source here
+    assert "40 rows = 40 to import" in ended.out  # none of them was copied
+
+
 @pytest.mark.parametrize(
     "contract", ["giveaways", *(pytest.param(name, marks=pytest.mark.soak) for name in ("coupons", "loyalty-points"))]
 )
