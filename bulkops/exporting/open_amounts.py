@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from bulkops.disk import temporary_writes
 from bulkops.errors import DataError
 from bulkops.exporting.import_form import ImportForm
 from bulkops.readback.compare.canonical import by_lower
@@ -114,7 +115,8 @@ class OpenBook:
     def _stored(self, frame: pl.DataFrame) -> str:
         """Write a frame to the folder, and return the SQL that reads it."""
         path = self.folder / "frame.parquet"
-        frame.write_parquet(path, compression="lz4")
+        with temporary_writes():
+            frame.write_parquet(path, compression="lz4")
         return f"read_parquet({literal(str(path))})"
 
     def settle(self) -> None:

@@ -181,3 +181,11 @@ def test_rows_that_cannot_be_saved_before_an_import_are_reported_and_leave_no_fo
     ended = shell.run(*words)
     assert (ended.code, "before.csv cannot be written: No space left on device." in ended.err) == (2, True)
     assert not list((shell.state / "ledger").rglob("before.csv"))
+
+
+def test_conversion_of_an_export_names_the_folder_of_temporary_files(small_temporary: Disk, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.csv"
+    saved.write_text("id,value,limitval,importid\n" + "".join(f"{n},CODE-{n:09},1,7\n" for n in range(8000)))
+    words = ("export", "coupons", "--for-import", "--saved", str(saved), "-o", str(tmp_path / "out.csv"))
+    ended = Inside(tmp_path / "state", "").run(*words)
+    assert (ended.code, TEMPORARY.format(small_temporary.folder) in ended.err) == (2, True)

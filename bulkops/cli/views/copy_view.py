@@ -1,6 +1,5 @@
 """Output of `bulkops copy`: the plan and the question, the imports, and the comparison with the source."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from bulkops.cli.views.recipe_view import StepProgress, rerun_command, show_resu
 from bulkops.cli.views.validation_output import split_list
 from bulkops.clock import SystemClock
 from bulkops.copy_table import CopyTable, read_copy_table
+from bulkops.disk import temporary_folder
 from bulkops.errors import BulkopsError, DataError
 from bulkops.exporting.import_form import Used
 from bulkops.ledger.store import Ledger
@@ -150,8 +150,8 @@ def _exported(order: CopyOrder, folder: CopyFolder, ledger: Ledger, choices: Cop
         yield CopyResult(files=begun, continued=True)
         return
     clock = SystemClock()
-    with tempfile.TemporaryDirectory(prefix="bulkops-") as temporary, console().bar(unit="B", desc="export") as bar:
-        place = Path(temporary) if choices.dry_run else folder.path
+    with temporary_folder() as temporary, console().bar(unit="B", desc="export") as bar:
+        place = temporary if choices.dry_run else folder.path
         files = export_all(
             order, ledger, clock, place, notify=console().note, progress=bar.update
         )  # fmt: skip
