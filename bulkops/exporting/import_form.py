@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.compare.canonical import Fold, by_lower, canonical, found_frame, live_rows
+from bulkops.readback.compare.canonical import Fold, by_lower, by_value, canonical, found_frame, live_rows
 from bulkops.readback.compare.values import decimal
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops_validators.model.cells import IdList
@@ -128,7 +128,7 @@ class ImportForm:
     def _canonical_cells(self, column: ReadColumn, cells: pl.Series) -> pl.Series:
         if column.compare is Comparison.JSON and self.translation.attributes:
             names = self.translation.attributes
-            renamed = _by_value(cells.fill_null(""), lambda text: attributes_cell(text, names))
+            renamed = by_value(cells.fill_null(""), lambda text: attributes_cell(text, names))
             cells = canonical(column, renamed, Fold.SENSITIVE)
         cells = self.translated(column.column, cells)
         return cells.replace("", None) if column.blank_unknown else cells
@@ -183,7 +183,7 @@ class ImportForm:
         raw = rows.get_column(name).fill_null("")
         match column.compare:
             case Comparison.JSON:
-                cells = _by_value(raw, lambda text: attributes_cell(text, self.translation.attributes))
+                cells = by_value(raw, lambda text: attributes_cell(text, self.translation.attributes))
             case Comparison.ID_SET:
                 cells = self._lists(canonical(column, raw, Fold.SENSITIVE), rows)
             case _:
@@ -206,7 +206,7 @@ class ImportForm:
                 )
             return separator.join(items)
 
-        return _by_value(arrays, joined)
+        return by_value(arrays, joined)
 
     def translated(self, name: str, cells: pl.Series) -> pl.Series:
         """Return the cells of an import column with translated values."""
@@ -227,13 +227,6 @@ def _rest(limit: UsageLimit, column: ReadColumn, value: str | None, used: str | 
             f"The export has the limit {value!r} with {used!r} used in {limit.column}: they are not numbers."
         ) from None
     return decimal(str(rest)) if rest > 0 else None
-
-
-def _by_value(raw: pl.Series, convert: Any) -> pl.Series:
-    """Return a series with each distinct value converted once."""
-    values = raw.unique().to_list()
-    converted = [convert(value) for value in values]
-    return raw.replace(values, converted) if values != converted else raw
 
 
 def attributes_cell(text: str, names: Mapping[str, str]) -> str:

@@ -6,7 +6,7 @@ compared with the export of the balances, which the server computed.
 """
 # ruff: noqa: S608 - only our own words and the contract's names enter the SQL
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
@@ -19,7 +19,7 @@ import polars as pl
 from bulkops.disk import temporary_writes
 from bulkops.errors import DataError
 from bulkops.exporting.import_form import ImportForm
-from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.compare.canonical import by_lower, cells_named
 from bulkops.readback.compare.values import instants
 from bulkops.sql import literal, quoted
 from bulkops_validators.model.contract import BalanceExport, OpenAmounts
@@ -77,7 +77,7 @@ class OpenBook:
             return
         names, rule = by_lower(frame.columns), self._rule
         self.form.books.rows += frame.height
-        kinds = _column(frame, names, rule.kind)
+        kinds = cells_named(frame, names, rule.kind)
         odd = kinds.filter(~kinds.is_in([rule.addition, rule.subtraction]))
         if odd.len():
             raise DataError(
@@ -87,9 +87,9 @@ class OpenBook:
         plain = ImportForm(self.form.contract, self.form.readback)  # balances have the untranslated names
         cells = plain.records(frame).with_columns(
             (kinds == rule.subtraction).alias("_taken"),
-            instants(_column(frame, names, self.form.readback.created or "")).alias("_at"),
-            _column(frame, names, rule.number).alias("_number"),
-            _column(frame, names, rule.duration).alias("_duration"),
+            instants(cells_named(frame, names, self.form.readback.created or "")).alias("_at"),
+            cells_named(frame, names, rule.number).alias("_number"),
+            cells_named(frame, names, rule.duration).alias("_duration"),
         )
         self._insert(cells)
 
@@ -183,7 +183,7 @@ class OpenBook:
         for frame in frames:
             names = by_lower(frame.columns)
             wanted = (export.owner, export.subledger, export.current, export.pending)
-            columns = [_column(frame, names, name).alias(str(n)) for n, name in enumerate(wanted)]
+            columns = [cells_named(frame, names, name).alias(str(n)) for n, name in enumerate(wanted)]
             cells = self._stored(pl.DataFrame(columns))
             self._sql.execute(f"""INSERT INTO said SELECT "0", "1", nullif("2", ''), nullif("3", '') FROM {cells}""")
         active = f"starts <= {literal(self.now)} AND starts <> {literal(self._rule.waiting)}"
@@ -290,13 +290,6 @@ def _frame(rows: list[tuple[Any, ...]], owner: str, form: ImportForm) -> pl.Data
     }
     frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
     return pl.DataFrame([form.translated(name, frame[name]) for name in form.contract.column_names if name in names])
-
-
-def _column(frame: pl.DataFrame, names: Mapping[str, str], name: str) -> pl.Series:
-    found = names.get(name.lower())
-    if found is None:
-        return pl.Series([""], dtype=pl.String).new_from_index(0, frame.height)
-    return frame.get_column(found).fill_null("")
 
 
 def _difference(row: tuple[Any, ...]) -> str:
