@@ -343,14 +343,15 @@ def _write_origins(path: Path, form: ImportForm, lines: Sequence[pl.Series], pla
 
 
 def recipe_of(files: Sequence[CopiedFile], choices: Mapping[str, Any], folder: Path) -> Recipe:
-    """Return the imports of a copy as a recipe; `choices` are keys of each step, such as `only_new`.
+    """Return the imports of a copy as a recipe; `choices` are keys of each step, such as `max_removals`.
 
-    The steps are not reconciled with their files: they are compared with the source afterwards.
+    `only_new` is left out where an import overwrites rows, since bulkops then sends all records. The steps are not
+    reconciled with their files: they are compared with the source afterwards.
     """
     steps = tuple(
         Step.model_validate(
             {
-                **{name: value for name, value in choices.items() if value},
+                **{name: value for name, value in choices.items() if value and _applies(name, each)},
                 "contract": each.place.contract,
                 "file": each.file,
                 "ids": dict(each.place.target),
@@ -363,6 +364,10 @@ def recipe_of(files: Sequence[CopiedFile], choices: Mapping[str, Any], folder: P
     recipe = Recipe(name="copy", steps=steps)
     recipe._path = folder / "copy.yaml"  # noqa: SLF001 - its own attribute, which is not a key of the file
     return recipe
+
+
+def _applies(choice: str, found: CopiedFile) -> bool:
+    return choice != "only_new" or not found.place.definition.mode.resend_is_safe
 
 
 def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger: Ledger) -> None:
@@ -420,13 +425,16 @@ def compare_with_source(
     keyed = found.raw is not None and not _multiset(place)
     if job is None and not keyed:
         return None
+    known = known_from_ledger(ledger, job, ledger.chunks(job.id), contract) if job else ImportFacts()
+    if keyed and job is not None and job.source is not None:  # earlier jobs imported the other rows of the source
+        known = replace(known, import_ids=None)
     began = clock.now()
     with open_client(target, ledger, clock=clock, notify=notify) as client:
         compared = reconcile(
             contract,
             found.file if keyed or job is None else job.file_path,
             EvidenceSource(client=client, ids=place.target, options=place.options),
-            known=known_from_ledger(ledger, job, ledger.chunks(job.id), contract) if job else ImportFacts(),
+            known=known,
             settle=settle,
             clock=clock,
             observer=notify,

@@ -295,6 +295,23 @@ def test_changed_balances_are_not_copied_a_second_time(source: Inside, empty: Sa
     assert "a second time" in ended.err
 
 
+def test_only_new_applies_to_the_contracts_that_can_leave_out_records(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "loyalty-tiers")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    assert copy(source, config, "coupons", "loyalty-tiers").code == 0
+    more = tmp_path / "more.csv"
+    more.write_text("value\nNEW-0001\n")
+    assert source.run("import", "coupons", str(more), *IDS["coupons"].split(), "--yes").code == 0
+    fill(source, tmp_path, "loyalty-tiers", seed=1)
+    ended = copy(source, config, "coupons", "loyalty-tiers", "--only-new")
+    assert ended.code == 0, ended.err
+    assert [each["result"]["import"]["records"]["accepted"] for each in ended.json["steps"]] == [1, ROWS]
+    assert len(empty.state.rows("coupon")) == ROWS + 1
+
+
 def test_source_that_lost_a_row_on_the_way_is_not_proved(source: Inside, empty: SandboxServer, tmp_path: Path) -> None:
     """The proof is against the source: a row that only the import file lost is found."""
     from bulkops.exporting.import_form import ImportForm
