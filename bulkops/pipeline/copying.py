@@ -376,11 +376,9 @@ def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger
     A file of this copy that was sent before is the business of the import, which knows its earlier job.
     """
     copies = state_folder() / "copies"
-    own = {sha256_of(each.file) for each in files}
-    for each in files:
-        readback = each.place.definition.route(each.place.target).readback
-        if readback is None or readback.open_amounts is None:
-            continue
+    balances = [each for each in files if _adds_balances(each.place)]
+    own = {sha256_of(each.file) for each in balances}
+    for each in balances:
         place = target_of(each.place.definition, replace(order.target, ids=dict(each.place.target)))
         for job in ledger.jobs():
             same = job.contract == each.place.contract and job.target == place and copies in job.file_path.parents
@@ -390,6 +388,11 @@ def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger
                     "them again would add every balance a second time.",
                     hint="Import only the new points, from a file of your own.",
                 )
+
+
+def _adds_balances(place: CopyPlace) -> bool:
+    readback = place.definition.route(place.target).readback
+    return readback is not None and readback.open_amounts is not None
 
 
 def _imported(ledger: Ledger, job: JobEntry) -> bool:
