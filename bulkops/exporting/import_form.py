@@ -13,6 +13,7 @@ from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import Fold, by_lower, by_value, canonical, found_frame, live_rows
 from bulkops.readback.compare.values import decimal
 from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.wording import counted
 from bulkops_validators.model.cells import IdList
 from bulkops_validators.model.contract import Comparison, Contract, Readback, ReadColumn, UsageLimit
 
@@ -58,11 +59,11 @@ class RowBooks:
 
     def lines(self) -> list[str]:
         """Return one sentence for each fact that a user should know."""
-        lines = [f"{count:,} {'row is' if count == 1 else 'rows are'} left out: {why}."
+        lines = [f"{counted(count, 'row is', 'rows are')} left out: {why}."
                  for why, count in self.left_out.items()]  # fmt: skip
         if self.changed:
             lines.append(
-                f"{self.changed:,} {'record has' if self.changed == 1 else 'records have'} only the rest of a "
+                f"{counted(self.changed, 'record has', 'records have')} only the rest of a "
                 "limit, because an import cannot set the used part."
             )
         lines += [f"{count:,} x {column}: no import can set it." for column, count in self.lost.items()]

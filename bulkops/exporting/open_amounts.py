@@ -22,6 +22,7 @@ from bulkops.exporting.import_form import ImportForm
 from bulkops.readback.compare.canonical import by_lower, cells_named
 from bulkops.readback.compare.values import instants
 from bulkops.sql import literal, quoted
+from bulkops.wording import counted
 from bulkops_validators.model.contract import BalanceExport, OpenAmounts
 
 MEMORY = "400MB"
@@ -144,7 +145,7 @@ class OpenBook:
         self._keep(left)
         if debts:
             self.form.books.notes.append(
-                f"{debts:,} {'ledger has' if debts == 1 else 'ledgers have'} a negative balance, which no import sets."
+                f"{counted(debts, 'ledger has', 'ledgers have')} a negative balance, which no import sets."
             )
 
     def _keep(self, lots: list[Lot]) -> None:
@@ -202,7 +203,7 @@ class OpenBook:
         different = self._sql.execute(query).fetchall()
         if different:
             raise DataError(
-                f"{len(different):,} balances differ from those that the server shows: "
+                f"{counted(len(different), 'balance differs', 'balances differ')} from those of the server: "
                 f"{'; '.join(map(_difference, different[:SHOWN]))}. The open points cannot be computed, and nothing "
                 "was written.",
                 hint="Points may have changed meanwhile: try again when fewer customers are active.",
