@@ -1,6 +1,5 @@
 """Export rows as a file that `import` accepts, from a deployment or from an export that was saved before."""
 
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -10,6 +9,7 @@ from typing import BinaryIO
 
 import polars as pl
 
+from bulkops.disk import temporary_file, temporary_folder, temporary_writes
 from bulkops.errors import DataError, UsageError
 from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
@@ -126,7 +126,7 @@ def run_for_import(
     fetching = fetching or Fetching()
     moment = _settled_moment(client, wanted)
     asked = replace(wanted, request=_all_bookings(wanted, moment))
-    with tempfile.TemporaryFile(prefix="bulkops-") as spooled, tempfile.TemporaryFile(prefix="bulkops-") as converted:
+    with temporary_file() as spooled, temporary_file() as converted:
         whole: BinaryIO = keep_raw or spooled
         folder = None if path is None else windows_folder(path, fetching)
         done, notes = fetched(client, asked.request, whole, fetching, folder=folder)
@@ -170,7 +170,7 @@ def convert_saved(
     source = file_source(saved)
     notes = Notes()
     _refuse_import_file(contract, readback, saved)
-    with tempfile.TemporaryFile(prefix="bulkops-") as converted:
+    with temporary_file() as converted:
         write_records(form, read_saved(source, readback.found_names, notes=notes), converted)
         _refuse_uncertain(notes)
         files = _delivered(converted, out, shape, permit)
@@ -181,10 +181,11 @@ def convert_saved(
 
 
 def write_records(form: ImportForm, frames: Iterable[pl.DataFrame], out: BinaryIO, lines: LINES | None = None) -> None:
-    """Write the records of frames as one CSV file, with its header even without records."""
+    """Write the records of frames as one temporary CSV file, with its header even without records."""
     for number, frame in enumerate(frames):
         rows = form.selected(frame)
-        write_csv(form.records(rows), out, header=number == 0)
+        with temporary_writes():
+            write_csv(form.records(rows), out, header=number == 0)
         if lines is not None:
             lines(rows.get_column(LINE))
 
@@ -255,15 +256,16 @@ def _write_open(
 ) -> None:
     """Write the open amounts of bookings, after a comparison with the balances of the same moment."""
     with (
-        tempfile.TemporaryDirectory(prefix="bulkops-") as folder,
-        closing(OpenBook(form=form, folder=Path(folder), now=moment or "")) as book,
+        temporary_folder() as folder,
+        closing(OpenBook(form=form, folder=folder, now=moment or "")) as book,
     ):
         for frame in frames:
             book.add(frame)
         book.settle()
         _compare_balances(client, wanted, book, moment)
         for number, frame in enumerate(book.records()):
-            write_csv(frame, out, header=number == 0)
+            with temporary_writes():
+                write_csv(frame, out, header=number == 0)
 
 
 def _compare_balances(client: ApiClient, wanted: ImportableExport, book: OpenBook, moment: str | None) -> None:
@@ -276,7 +278,7 @@ def _compare_balances(client: ApiClient, wanted: ImportableExport, book: OpenBoo
         columns=frozenset({balances.owner.lower()}),
     )
     subledger = wanted.request.values.get(LEDGER)
-    with tempfile.TemporaryFile(prefix="bulkops-") as spooled:
+    with temporary_file() as spooled:
         download(client, asked, spooled)
         rows = _reliable(spooled, more_fields=True)
         book.refuse_other_balances(rows, balances, None if subledger is None else str(subledger))

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 import polars as pl
 
 from bulkops.errors import DataError
-from bulkops.readback.compare.canonical import Fold, by_lower, canonical, found_frame, live_rows
+from bulkops.readback.compare.canonical import Fold, by_lower, by_value, canonical, found_frame, live_rows
 from bulkops.readback.compare.values import decimal
 from bulkops.readback.parse.tables import LINE, RECORD
+from bulkops.wording import counted
 from bulkops_validators.model.cells import IdList
 from bulkops_validators.model.contract import Comparison, Contract, Readback, ReadColumn, UsageLimit
 
@@ -58,11 +59,11 @@ class RowBooks:
 
     def lines(self) -> list[str]:
         """Return one sentence for each fact that a user should know."""
-        lines = [f"{count:,} {'row is' if count == 1 else 'rows are'} left out: {why}."
+        lines = [f"{counted(count, 'row is', 'rows are')} left out: {why}."
                  for why, count in self.left_out.items()]  # fmt: skip
         if self.changed:
             lines.append(
-                f"{self.changed:,} {'record has' if self.changed == 1 else 'records have'} only the rest of a "
+                f"{counted(self.changed, 'record has', 'records have')} only the rest of a "
                 "limit, because an import cannot set the used part."
             )
         lines += [f"{count:,} x {column}: no import can set it." for column, count in self.lost.items()]
@@ -128,7 +129,7 @@ class ImportForm:
     def _canonical_cells(self, column: ReadColumn, cells: pl.Series) -> pl.Series:
         if column.compare is Comparison.JSON and self.translation.attributes:
             names = self.translation.attributes
-            renamed = _by_value(cells.fill_null(""), lambda text: attributes_cell(text, names))
+            renamed = by_value(cells.fill_null(""), lambda text: attributes_cell(text, names))
             cells = canonical(column, renamed, Fold.SENSITIVE)
         cells = self.translated(column.column, cells)
         return cells.replace("", None) if column.blank_unknown else cells
@@ -183,7 +184,7 @@ class ImportForm:
         raw = rows.get_column(name).fill_null("")
         match column.compare:
             case Comparison.JSON:
-                cells = _by_value(raw, lambda text: attributes_cell(text, self.translation.attributes))
+                cells = by_value(raw, lambda text: attributes_cell(text, self.translation.attributes))
             case Comparison.ID_SET:
                 cells = self._lists(canonical(column, raw, Fold.SENSITIVE), rows)
             case _:
@@ -206,7 +207,7 @@ class ImportForm:
                 )
             return separator.join(items)
 
-        return _by_value(arrays, joined)
+        return by_value(arrays, joined)
 
     def translated(self, name: str, cells: pl.Series) -> pl.Series:
         """Return the cells of an import column with translated values."""
@@ -227,13 +228,6 @@ def _rest(limit: UsageLimit, column: ReadColumn, value: str | None, used: str | 
             f"The export has the limit {value!r} with {used!r} used in {limit.column}: they are not numbers."
         ) from None
     return decimal(str(rest)) if rest > 0 else None
-
-
-def _by_value(raw: pl.Series, convert: Any) -> pl.Series:
-    """Return a series with each distinct value converted once."""
-    values = raw.unique().to_list()
-    converted = [convert(value) for value in values]
-    return raw.replace(values, converted) if values != converted else raw
 
 
 def attributes_cell(text: str, names: Mapping[str, str]) -> str:

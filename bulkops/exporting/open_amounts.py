@@ -6,7 +6,7 @@ compared with the export of the balances, which the server computed.
 """
 # ruff: noqa: S608 - only our own words and the contract's names enter the SQL
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import groupby
@@ -16,11 +16,13 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from bulkops.disk import temporary_writes
 from bulkops.errors import DataError
 from bulkops.exporting.import_form import ImportForm
-from bulkops.readback.compare.canonical import by_lower
+from bulkops.readback.compare.canonical import by_lower, cells_named
 from bulkops.readback.compare.values import instants
 from bulkops.sql import literal, quoted
+from bulkops.wording import counted
 from bulkops_validators.model.contract import BalanceExport, OpenAmounts
 
 MEMORY = "400MB"
@@ -76,7 +78,7 @@ class OpenBook:
             return
         names, rule = by_lower(frame.columns), self._rule
         self.form.books.rows += frame.height
-        kinds = _column(frame, names, rule.kind)
+        kinds = cells_named(frame, names, rule.kind)
         odd = kinds.filter(~kinds.is_in([rule.addition, rule.subtraction]))
         if odd.len():
             raise DataError(
@@ -86,9 +88,9 @@ class OpenBook:
         plain = ImportForm(self.form.contract, self.form.readback)  # balances have the untranslated names
         cells = plain.records(frame).with_columns(
             (kinds == rule.subtraction).alias("_taken"),
-            instants(_column(frame, names, self.form.readback.created or "")).alias("_at"),
-            _column(frame, names, rule.number).alias("_number"),
-            _column(frame, names, rule.duration).alias("_duration"),
+            instants(cells_named(frame, names, self.form.readback.created or "")).alias("_at"),
+            cells_named(frame, names, rule.number).alias("_number"),
+            cells_named(frame, names, rule.duration).alias("_duration"),
         )
         self._insert(cells)
 
@@ -114,7 +116,8 @@ class OpenBook:
     def _stored(self, frame: pl.DataFrame) -> str:
         """Write a frame to the folder, and return the SQL that reads it."""
         path = self.folder / "frame.parquet"
-        frame.write_parquet(path, compression="lz4")
+        with temporary_writes():
+            frame.write_parquet(path, compression="lz4")
         return f"read_parquet({literal(str(path))})"
 
     def settle(self) -> None:
@@ -142,7 +145,7 @@ class OpenBook:
         self._keep(left)
         if debts:
             self.form.books.notes.append(
-                f"{debts:,} {'ledger has' if debts == 1 else 'ledgers have'} a negative balance, which no import sets."
+                f"{counted(debts, 'ledger has', 'ledgers have')} a negative balance, which no import sets."
             )
 
     def _keep(self, lots: list[Lot]) -> None:
@@ -181,7 +184,7 @@ class OpenBook:
         for frame in frames:
             names = by_lower(frame.columns)
             wanted = (export.owner, export.subledger, export.current, export.pending)
-            columns = [_column(frame, names, name).alias(str(n)) for n, name in enumerate(wanted)]
+            columns = [cells_named(frame, names, name).alias(str(n)) for n, name in enumerate(wanted)]
             cells = self._stored(pl.DataFrame(columns))
             self._sql.execute(f"""INSERT INTO said SELECT "0", "1", nullif("2", ''), nullif("3", '') FROM {cells}""")
         active = f"starts <= {literal(self.now)} AND starts <> {literal(self._rule.waiting)}"
@@ -200,7 +203,7 @@ class OpenBook:
         different = self._sql.execute(query).fetchall()
         if different:
             raise DataError(
-                f"{len(different):,} balances differ from those that the server shows: "
+                f"{counted(len(different), 'balance differs', 'balances differ')} from those of the server: "
                 f"{'; '.join(map(_difference, different[:SHOWN]))}. The open points cannot be computed, and nothing "
                 "was written.",
                 hint="Points may have changed meanwhile: try again when fewer customers are active.",
@@ -288,13 +291,6 @@ def _frame(rows: list[tuple[Any, ...]], owner: str, form: ImportForm) -> pl.Data
     }
     frame = pl.DataFrame(columns, schema=dict.fromkeys(names, pl.String))
     return pl.DataFrame([form.translated(name, frame[name]) for name in form.contract.column_names if name in names])
-
-
-def _column(frame: pl.DataFrame, names: Mapping[str, str], name: str) -> pl.Series:
-    found = names.get(name.lower())
-    if found is None:
-        return pl.Series([""], dtype=pl.String).new_from_index(0, frame.height)
-    return frame.get_column(found).fill_null("")
 
 
 def _difference(row: tuple[Any, ...]) -> str:

@@ -343,14 +343,15 @@ def _write_origins(path: Path, form: ImportForm, lines: Sequence[pl.Series], pla
 
 
 def recipe_of(files: Sequence[CopiedFile], choices: Mapping[str, Any], folder: Path) -> Recipe:
-    """Return the imports of a copy as a recipe; `choices` are keys of each step, such as `only_new`.
+    """Return the imports of a copy as a recipe; `choices` are keys of each step, such as `max_removals`.
 
-    The steps are not reconciled with their files: they are compared with the source afterwards.
+    `only_new` is left out where an import overwrites rows, since bulkops then sends all records. The steps are not
+    reconciled with their files: they are compared with the source afterwards.
     """
     steps = tuple(
         Step.model_validate(
             {
-                **{name: value for name, value in choices.items() if value},
+                **{name: value for name, value in choices.items() if value and _applies(name, each)},
                 "contract": each.place.contract,
                 "file": each.file,
                 "ids": dict(each.place.target),
@@ -365,17 +366,19 @@ def recipe_of(files: Sequence[CopiedFile], choices: Mapping[str, Any], folder: P
     return recipe
 
 
+def _applies(choice: str, found: CopiedFile) -> bool:
+    return choice != "only_new" or not found.place.definition.mode.resend_is_safe
+
+
 def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger: Ledger) -> None:
     """Raise GuardRefused if balances were copied to the same place before: they would be added a second time.
 
     A file of this copy that was sent before is the business of the import, which knows its earlier job.
     """
     copies = state_folder() / "copies"
-    own = {sha256_of(each.file) for each in files}
-    for each in files:
-        readback = each.place.definition.route(each.place.target).readback
-        if readback is None or readback.open_amounts is None:
-            continue
+    balances = [each for each in files if _adds_balances(each.place)]
+    own = {sha256_of(each.file) for each in balances}
+    for each in balances:
         place = target_of(each.place.definition, replace(order.target, ids=dict(each.place.target)))
         for job in ledger.jobs():
             same = job.contract == each.place.contract and job.target == place and copies in job.file_path.parents
@@ -385,6 +388,11 @@ def refuse_second_balances(order: CopyOrder, files: Sequence[CopiedFile], ledger
                     "them again would add every balance a second time.",
                     hint="Import only the new points, from a file of your own.",
                 )
+
+
+def _adds_balances(place: CopyPlace) -> bool:
+    readback = place.definition.route(place.target).readback
+    return readback is not None and readback.open_amounts is not None
 
 
 def _imported(ledger: Ledger, job: JobEntry) -> bool:
@@ -420,13 +428,16 @@ def compare_with_source(
     keyed = found.raw is not None and not _multiset(place)
     if job is None and not keyed:
         return None
+    known = known_from_ledger(ledger, job, ledger.chunks(job.id), contract) if job else ImportFacts()
+    if keyed and job is not None and job.source is not None:  # earlier jobs imported the other rows of the source
+        known = replace(known, import_ids=None)
     began = clock.now()
     with open_client(target, ledger, clock=clock, notify=notify) as client:
         compared = reconcile(
             contract,
             found.file if keyed or job is None else job.file_path,
             EvidenceSource(client=client, ids=place.target, options=place.options),
-            known=known_from_ledger(ledger, job, ledger.chunks(job.id), contract) if job else ImportFacts(),
+            known=known,
             settle=settle,
             clock=clock,
             observer=notify,

@@ -51,7 +51,7 @@ class StepResult:
 
     `error` prevented the step from starting; `outcome` is then None, but `preflight` may contain the reason. `already`:
     an earlier run completed the step. `resumed`: this run resumed the job of an earlier one. `mapping` is the mapped
-    file of a step with a source.
+    file of a step with a source. With `by_options`, hints name options of a command instead of keys of a step.
     """
 
     number: int
@@ -64,6 +64,7 @@ class StepResult:
     dry_run: bool = False
     preflight: Preflight | None = None
     mapping: MappedFile | None = None
+    by_options: bool = False
 
     @property
     def as_expected(self) -> bool:
@@ -82,9 +83,9 @@ class StepResult:
 
     @property
     def trouble(self) -> BulkopsError | None:
-        """The error that prevented the step or ended it early, with hints for recipes."""
+        """The error that prevented the step or ended it early, with hints for recipes unless `by_options`."""
         error = self.error or (self.outcome.error if self.outcome else None)
-        return error and _in_words_of_recipes(error)
+        return error if error is None or self.by_options else _in_words_of_recipes(error)
 
     @property
     def exit_code(self) -> int:
@@ -126,8 +127,8 @@ class RecipeRun:
     """A run of a recipe, and everything it needs.
 
     `first` is the number of the first step to run; `notify` receives notices about requests, and `progress` the number
-    of source rows that were just read. `restart`: sources may differ from those of an unfinished run. `mapped` and
-    `record` are set once the sources are mapped.
+    of source rows that were just read. `restart`: sources may differ from those of an unfinished run. `by_options`: the
+    steps come from the options of a command. `mapped` and `record` are set once the sources are mapped.
     """
 
     recipe: Recipe
@@ -142,6 +143,7 @@ class RecipeRun:
     notify: Notify = discard_notice
     restart: bool = False
     progress: Progress | None = None
+    by_options: bool = False
     mapped: Mapping[int, MappedFile] = field(default_factory=dict)
     record: RunRecord | None = None
 
@@ -224,8 +226,9 @@ class RecipeRun:
     def _result(self, number: int, step: Step, work: Callable[[StepResult], StepResult]) -> StepResult:
         """Return the result of `work` for a step; an error or an interrupt becomes part of the result."""
         ended = StepResult(
-            number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run, mapping=self.mapped.get(number)
-        )
+            number=number, step=step, outcome=None, seconds=0, dry_run=self.dry_run, mapping=self.mapped.get(number),
+            by_options=self.by_options,
+        )  # fmt: skip
         try:
             if self.stop.requested:
                 raise Interrupted("Interrupted.")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
 from bulkops.disk import ANOTHER_STATE, not_written, temporary_folder
-from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
+from bulkops.errors import DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
 from bulkops.ledger.reader import LedgerReader
@@ -24,7 +24,7 @@ from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
 from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
-from bulkops.upload.guards import folder_remover, refuse_same_file
+from bulkops.upload.guards import clear_unless_known, refuse_same_file
 from bulkops.upload.job_files import new_records_path
 from bulkops.upload.sent_before import KnownJobs, Mask, SentBefore, jobs_to_compare, known_jobs, sent_before
 from bulkops.upload.workflow import Guards
@@ -220,7 +220,7 @@ def part_of(
         if new.dry_run:
             written = stack.enter_context(temporary_folder()) / path.name
         else:
-            stack.callback(_clear_unless_known, ledger, job.id)
+            stack.callback(clear_unless_known, ledger, job.id)
         write_new_records(plan, left_out.mask, written)
         stamp = settled_stamp(written)
         part = plan_file(written, limits, names=plan.names)
@@ -237,13 +237,6 @@ def part_of(
         file = {"path": str(path), "sha256": part.sha256, "bytes": part.bytes, "records": part.records}
         sending = replace(new, job=entry, plan=part, stamp=stamp)
         yield SendingPlan(new=sending, document={"file": file} if new.dry_run else {})
-
-
-def _clear_unless_known(ledger: Ledger, job: str) -> None:
-    """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
-    with suppress(BulkopsError):
-        if not ledger.has_job(job):
-            folder_remover(ledger.job_folder(job))()
 
 
 def is_repetition(contract: Contract, found: SentBefore) -> bool:

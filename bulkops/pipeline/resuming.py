@@ -60,9 +60,8 @@ def resume_job(
 ) -> Outcome:
     """Resume a job; `changes` are run settings to change, `file` is the new path of its file.
 
-    If records are pending, the account is read first, through `account` if it was read before. `client` is an open
-    client that several jobs share. If the target or the
-    file does not fit the account, nothing is sent.
+    If records are pending, the account is read first, through `account` if it was read before. If the target or the
+    file does not fit the account, nothing is sent. `client` is an open client that several jobs share.
 
     A job without anything left to do is returned unchanged, without its file or its target. GuardRefused for another
     file or target than the job's, UsageError if the job was cancelled.

@@ -31,9 +31,9 @@ class Reconciliation:
     `unexpected` counts found rows that were not sent. They cause a mismatch only if `unexpected_counts` is true, or if
     one import contains a row more often than it was sent; `others` counts the unexpected rows that are harmless.
     `columns` counts the differences by column. `readings` is the number of read-backs. `notes` are warnings. `export`
-    is the path of the saved export, blank for a target. `sums` are the
-    amounts by subledger. `unchecked` are the ids of the target that the rows did not
-    confirm, each with the reason. `doubt` says why the differences prove nothing; blank if they do.
+    is the path of the saved export, blank for a target. `sums` are the amounts by subledger. `unchecked` are the ids of
+    the target that the rows did not confirm, each with the reason. `doubt` says why the differences
+    prove nothing; blank if they do.
     """
 
     contract: str

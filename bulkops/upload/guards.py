@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bulkops.chunking.plan import FilePlan
 from bulkops.disk import ANOTHER_STATE, not_written
-from bulkops.errors import GuardRefused, Unfinished, UsageError
+from bulkops.errors import BulkopsError, GuardRefused, Unfinished, UsageError
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
@@ -159,3 +159,10 @@ def folder_remover(folder: Path) -> Callable[[], None]:
             folder.rmdir()
 
     return clear
+
+
+def clear_unless_known(ledger: Ledger, job: str) -> None:
+    """Remove the folder of a job that did not begin; keep it if the ledger may contain the job."""
+    with suppress(BulkopsError):
+        if not ledger.has_job(job):
+            folder_remover(ledger.job_folder(job))()

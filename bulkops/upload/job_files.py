@@ -6,7 +6,7 @@ from bulkops.ledger.reader import LedgerReader
 
 
 def before_path(ledger: LedgerReader, job: str) -> Path:
-    """Return the path at which a replacing job saves the previous content of its target."""
+    """Return the path of the rows that a job saved before it replaced or changed them."""
     return ledger.job_folder(job) / "before.csv"
 
 

@@ -1,18 +1,20 @@
 """Save the rows that an import may change, in import form, before its first request: the way back."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
-from bulkops.errors import AccessRefused, DataError, LedgerUnusable, ServerRefused, UsageError
+from bulkops.disk import naming_full_disk
+from bulkops.errors import AccessRefused, DataError, ServerRefused
 from bulkops.exporting.import_form import ImportForm, write_csv
 from bulkops.private import private, private_folder
 from bulkops.readback.compare.canonical import sent_frame
 from bulkops.readback.fetch.rows import read_back, read_file
 from bulkops.transport.notices import Notify
 from bulkops.upload.context import JobContext
+from bulkops.upload.guards import clear_unless_known
 from bulkops.upload.job_files import before_path
 from bulkops.upload.replace.undo import UndoneJob
 from bulkops_validators.model.contract import Form, Readback
@@ -52,16 +54,13 @@ def state_saved(
     GuardRefused if the rows of `undone`, the job that this one undoes, have changed since, unless a limit of removals
     was given.
     """
-    saved = None if dry_run else save_state(context, notify=notify)
     try:
+        saved = None if dry_run else save_state(context, notify=notify)
         if saved is not None and undone is not None and context.job.settings["max_removals"] is None:
             undone.refuse_changed_rows(readback_of(context), held=saved)
         yield
     except BaseException:
-        if saved is not None and not _begun(context):
-            saved.unlink(missing_ok=True)
-            with suppress(OSError):
-                saved.parent.rmdir()
+        clear_unless_known(context.ledger, context.job.id)
         raise
 
 
@@ -73,36 +72,22 @@ def readback_of(context: JobContext) -> Readback:
     return readback
 
 
-def _begun(context: JobContext) -> bool:
-    """Return whether the ledger contains the job, or may contain it."""
-    try:
-        context.ledger.job(context.job.id)
-    except LedgerUnusable:
-        return True
-    except UsageError:
-        return False
-    return True
-
-
 def _saved(context: JobContext, readback: Readback, path: Path) -> tuple[int, int]:
     """Write the rows with a key in the file; return the number of records of the file, and of rows written."""
     wanted = pl.concat(
         [_keys(readback, sent_frame(readback, frame)) for frame in read_file(context.job.file_path)]
     )  # 8 bytes for each record
     private_folder(path.parent)
-    form = ImportForm(context.contract, readback)
-    with open(path, "wb", opener=private) as out:
-        for number, frame in enumerate(_rows(context, readback)):
+    form, saved = ImportForm(context.contract, readback), 0
+    rows = read_back(context.client, readback, context.ids, context.job.options)
+    with naming_full_disk(path), open(path, "wb", opener=private) as out:
+        for number, frame in enumerate(rows):
             records = form.converted(frame)
             keys = _keys(readback, sent_frame(readback, records))
             kept = records.filter(keys.is_in(wanted.implode()))
             write_csv(kept, out, header=number == 0)
-            form.books.merged += kept.height
-    return len(wanted), form.books.merged
-
-
-def _rows(context: JobContext, readback: Readback) -> Iterator[pl.DataFrame]:
-    yield from read_back(context.client, readback, context.ids, context.job.options)
+            saved += kept.height
+    return len(wanted), saved
 
 
 def _keys(readback: Readback, frame: pl.DataFrame) -> pl.Series:

@@ -165,3 +165,27 @@ def test_an_inbox_names_its_work_folder_and_goes_on_once_there_is_room(
     (disk.folder / "filler").unlink()
     ended = shell.run("inbox", "partner", "--json")
     assert (ended.code, ended.json["files"][0]["state"]) == (0, "imported"), ended.err
+
+
+def test_rows_that_cannot_be_saved_before_an_import_are_reported_and_leave_no_folder(
+    disk: Disk, server: SandboxServer, tmp_path: Path
+) -> None:
+    cards = tmp_path / "cards.csv"
+    rows = [f'FULL-{n:04},active,"{{""category"":""{"x" * 2000}""}}"\n' for n in range(400)]
+    cards.write_text("identifier,state,attributes\n" + "".join(rows))
+    words = ("import", "loyalty-cards", str(cards), "--program", "2", "--yes")
+    assert Inside(tmp_path / "other", server.base_url).run(*words).code == 0
+    shell = Inside(disk.folder / "state", server.base_url)
+    assert shell.run("jobs", "list").code == 0
+    disk.leave(400 << 10)
+    ended = shell.run(*words)
+    assert (ended.code, "before.csv cannot be written: No space left on device." in ended.err) == (2, True)
+    assert not list((shell.state / "ledger").rglob("before.csv"))
+
+
+def test_conversion_of_an_export_names_the_folder_of_temporary_files(small_temporary: Disk, tmp_path: Path) -> None:
+    saved = tmp_path / "saved.csv"
+    saved.write_text("id,value,limitval,importid\n" + "".join(f"{n},CODE-{n:09},1,7\n" for n in range(8000)))
+    words = ("export", "coupons", "--for-import", "--saved", str(saved), "-o", str(tmp_path / "out.csv"))
+    ended = Inside(tmp_path / "state", "").run(*words)
+    assert (ended.code, TEMPORARY.format(small_temporary.folder) in ended.err) == (2, True)

@@ -295,6 +295,23 @@ def test_changed_balances_are_not_copied_a_second_time(source: Inside, empty: Sa
     assert "a second time" in ended.err
 
 
+def test_only_new_applies_to_the_contracts_that_can_leave_out_records(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "loyalty-tiers")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    assert copy(source, config, "coupons", "loyalty-tiers").code == 0
+    more = tmp_path / "more.csv"
+    more.write_text("value\nNEW-0001\n")
+    assert source.run("import", "coupons", str(more), *IDS["coupons"].split(), "--yes").code == 0
+    fill(source, tmp_path, "loyalty-tiers", seed=1)
+    ended = copy(source, config, "coupons", "loyalty-tiers", "--only-new")
+    assert ended.code == 0, ended.err
+    assert [each["result"]["import"]["records"]["accepted"] for each in ended.json["steps"]] == [1, ROWS]
+    assert len(empty.state.rows("coupon")) == ROWS + 1
+
+
 def test_source_that_lost_a_row_on_the_way_is_not_proved(source: Inside, empty: SandboxServer, tmp_path: Path) -> None:
     """The proof is against the source: a row that only the import file lost is found."""
     from bulkops.exporting.import_form import ImportForm
@@ -307,6 +324,37 @@ def test_source_that_lost_a_row_on_the_way_is_not_proved(source: Inside, empty: 
         ended = copy(source, config, "coupons")
     assert (ended.code, ended.json["state"]) == (1, "stopped")
     assert ended.json["steps"][0]["source_comparison"]["missing"] == 1
+
+
+def test_step_that_does_not_fit_the_account_is_reported_at_its_place_with_the_option(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "loyalty-tiers")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    table = tmp_path / "table.toml"
+    table.write_text('[tiers]\nGold = "Premium"\n')
+    ended = copy(source, config, "coupons", "loyalty-tiers", "--table", str(table))
+    assert ended.code == 1
+    coupons, tiers = ended.json["steps"]
+    assert "result" not in coupons
+    assert tiers["result"]["contract"] == "loyalty-tiers"
+    assert "give --accept ACC111" in ended.json["error"]["hint"]
+
+
+def test_copy_with_rejected_records_names_the_places_that_are_left(
+    source: Inside, empty: SandboxServer, tmp_path: Path
+) -> None:
+    fill(source, tmp_path, "coupons")
+    fill(source, tmp_path, "giveaways")
+    config = deployments(tmp_path, source.base_url, empty.base_url)
+    empty.set_faults("imports=400")
+    words = ("--from", "old", "--to", "new", "--settle", "0", "--yes")
+    ended = source.run("--config", config, "copy", "coupons", "giveaways", *words)
+    assert ended.code == 2
+    assert "Then copy the other rows: giveaways to pool 1." in ended.err
+    assert "--from 2" not in ended.err  # --from is the source here
+    assert "40 rows = 40 to import" in ended.out  # none of them was copied
 
 
 @pytest.mark.parametrize(
@@ -389,15 +437,36 @@ def test_undo_of_an_upsert_restores_the_rows_that_it_changed(source: Inside, tmp
     assert source.run("export", "loyalty-tiers", "--program", "1", "--for-import", "-o", str(exported)).code == 0
     tiers = [f",customer-{n:04},{name},{end}" for n, name in ((1, "Gold"), (2, "Gold"), (3, "Gold"), (4, "Bronze"))]
     assert lines(exported) == Counter([TIERS.strip(), *tiers])
-    new = source.run("import", "loyalty-join-dates", str(write_join_date(tmp_path)), *words).json["job"]
+    new = source.run("import", "loyalty-join-dates", write_join_dates(tmp_path, 2020), *words).json["job"]
     nothing = source.run("jobs", "undo", new, "--yes")
     assert (nothing.code, "had a row before it" in nothing.err) == (2, True)
 
 
-def write_join_date(folder: Path) -> Path:
-    path = folder / "joined.csv"
-    path.write_text("customerprofileid,joindate\ncustomer-0001,2020-01-01T00:00:00Z\n")
-    return path
+def write_join_dates(folder: Path, *years: int) -> str:
+    path = folder / f"joined-{'-'.join(map(str, years))}.csv"
+    rows = [f"customer-{n:04},{year}-01-01T00:00:00Z\n" for n, year in enumerate(years, start=1)]
+    path.write_text("customerprofileid,joindate\n" + "".join(rows))
+    return str(path)
+
+
+def test_undo_compares_rows_whose_columns_have_other_names_in_the_export(source: Inside, tmp_path: Path) -> None:
+    words = ("--program", "1", "--yes", "--json")
+
+    def sent(*years: int) -> str:
+        return str(source.run("import", "loyalty-join-dates", write_join_dates(tmp_path, *years), *words).json["job"])
+
+    sent(2020, 2020)
+    job = sent(2021)
+    sent(2022)
+    refused = source.run("jobs", "undo", job, "--yes")
+    assert (refused.code, "1 row changed" in refused.err) == (5, True)
+    sent(2021)
+    undone = source.run("jobs", "undo", job, "--yes", "--json")
+    assert (undone.code, undone.json["records"]["accepted"]) == (0, 1), undone.err
+    exported = tmp_path / "after.csv"
+    assert source.run("export", "loyalty-join-dates", "--program", "1", "--for-import", "-o", str(exported)).code == 0
+    dates = [f"customer-{n:04},2020-01-01T00:00:00Z" for n in (1, 2)]
+    assert lines(exported) == Counter(["customerprofileid,joindate", *dates])
 
 
 def test_undo_of_giveaways_says_that_they_stay(source: Inside, tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def command(
             as_json=as_json,
         )
         results = run_steps(loaded, where, choices)
-    return show_results(loaded, results, choices)
+    return show_results(loaded, results, dry_run=choices.dry_run, as_json=choices.as_json)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """Output of `bulkops copy`: the plan and the question, the imports, and the comparison with the source."""
 
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import confirm
 from bulkops.cli.process.targets import TargetChoice
-from bulkops.cli.views.recipe_view import RunChoices, StepProgress, rerun_command, show_results
+from bulkops.cli.views.recipe_view import StepProgress, rerun_command, show_results
 from bulkops.cli.views.validation_output import split_list
 from bulkops.clock import SystemClock
 from bulkops.copy_table import CopyTable, read_copy_table
+from bulkops.disk import temporary_folder
 from bulkops.errors import BulkopsError, DataError
 from bulkops.exporting.import_form import Used
 from bulkops.ledger.store import Ledger
@@ -71,7 +71,7 @@ class CopyChoices:
 
 @dataclass(kw_only=True)
 class CopyResult:
-    """The result of a copy so far: its steps, and the comparison with the source by position.
+    """The result of a copy so far: its steps, and the comparison with the source by number of the step.
 
     `error` ended the last comparison early.
     """
@@ -90,9 +90,14 @@ class CopyResult:
         mismatch = [n for n, each in self.compared.items() if each.verdict not in GOOD_VERDICTS]
         if mismatch:
             found = self.compared[mismatch[0]]
-            return DataError(f"Step {mismatch[0] + 1} differs from the source: {found.reason}")
+            return DataError(f"Step {mismatch[0]} differs from the source: {found.reason}")
         last = self.results[-1] if self.results else None
         return last.trouble if last is not None and not last.as_expected else None
+
+    def rest(self, first: int) -> str:
+        """Return a sentence with the places of the steps from a number on."""
+        places = [f"{each.place.contract} to {_ids(each.place.target, each)}" for each in self.files[first - 1 :]]
+        return f"Then copy the other rows: {'; '.join(places)}."
 
 
 def run_copy(
@@ -145,8 +150,8 @@ def _exported(order: CopyOrder, folder: CopyFolder, ledger: Ledger, choices: Cop
         yield CopyResult(files=begun, continued=True)
         return
     clock = SystemClock()
-    with tempfile.TemporaryDirectory(prefix="bulkops-") as temporary, console().bar(unit="B", desc="export") as bar:
-        place = Path(temporary) if choices.dry_run else folder.path
+    with temporary_folder() as temporary, console().bar(unit="B", desc="export") as bar:
+        place = temporary if choices.dry_run else folder.path
         files = export_all(
             order, ledger, clock, place, notify=console().note, progress=bar.update
         )  # fmt: skip
@@ -195,8 +200,9 @@ def _send(
         stop=stop,
         dry_run=choices.dry_run,
         notify=console().note,
+        by_options=True,
     )
-    for position, ended in enumerate(run.results()):
+    for ended in run.results():
         result.results.append(ended)
         if not ended.as_expected or choices.dry_run or proved_before(ended, ledger) is not None:
             continue
@@ -210,8 +216,8 @@ def _send(
             return
         if compared is None:
             continue
-        result.compared[position] = compared
-        result.results[position] = with_proof(ended, ledger)
+        result.compared[ended.number] = compared
+        result.results[-1] = with_proof(ended, ledger)
         if compared.verdict not in GOOD_VERDICTS:
             return
 
@@ -223,15 +229,11 @@ def _show(result: CopyResult, recipe: Recipe | None, choices: CopyChoices) -> in
         console().emit_json(_document(result, choices))
     code = 0
     if result.results and recipe is not None:
-        shown = RunChoices(
-            ledger=choices.ledger, settle=choices.settle, response_timeout=choices.response_timeout, first=1,
-            dry_run=choices.dry_run, restart=False, as_json=False,
-        )  # fmt: skip
         success = "" if trouble else "All copied rows were compared with the source, and are at the target."
         if choices.as_json:
             code = result.results[-1].exit_code
         else:
-            code = show_results(recipe, result.results, shown, success=success)
+            code = show_results(recipe, result.results, dry_run=choices.dry_run, success=success, rest=result.rest)
     if not choices.as_json:
         for line in _books(result):
             console().result(line)
@@ -244,26 +246,28 @@ def _show(result: CopyResult, recipe: Recipe | None, choices: CopyChoices) -> in
 
 def _books(result: CopyResult) -> Iterator[str]:
     """Yield the books of each step, from the rows of the source to the verdict."""
-    for position, ended in enumerate(result.results):
+    for ended in result.results:
         books = result.files[ended.number - 1].books
         left = sum(books["left_out"].values())
         merged = f" + {books['merged']:,} merged" if books["merged"] else ""
-        text = f"Step {ended.number}: {counted(books['rows'], 'row')} = {books['records']:,} copied{merged}"
+        done = "copied" if ended.as_expected and not ended.dry_run else "to import"
+        text = f"Step {ended.number}: {counted(books['rows'], 'row')} = {books['records']:,} {done}{merged}"
         text += f" + {left:,} left out"
-        if position in result.compared:
-            found = result.compared[position]
+        if ended.number in result.compared:
+            found = result.compared[ended.number]
             text += f"; compared with the source: {found.verdict}. {found.reason}"
         yield text
 
 
 def _document(result: CopyResult, choices: CopyChoices) -> "CopyDocument":
     steps: list[CopyStepDocument] = []
-    for position, each in enumerate(result.files):
+    ended = {each.number: each for each in result.results}
+    for number, each in enumerate(result.files, start=1):
         step: CopyStepDocument = {**each.to_json()}  # type: ignore[typeddict-item] # the same keys, and two more
-        if position < len(result.results):
-            step["result"] = result.results[position].to_json()
-        if position in result.compared:
-            step["source_comparison"] = result.compared[position].to_json()
+        if number in ended:
+            step["result"] = ended[number].to_json()
+        if number in result.compared:
+            step["source_comparison"] = result.compared[number].to_json()
         steps.append(step)
     trouble = result.trouble
     done = trouble is None and all(each.as_expected for each in result.results)

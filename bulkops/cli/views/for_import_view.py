@@ -7,7 +7,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any
 
-from bulkops.cli.output.console import console
+from bulkops.cli.output.console import MOMENT, console
 from bulkops.cli.process.connect import connect
 from bulkops.clock import SystemClock
 from bulkops.errors import UsageError
@@ -21,6 +21,7 @@ from bulkops.exporting.for_import import (
 )
 from bulkops.exporting.import_form import ImportForm, Translation
 from bulkops.exporting.output_formats import Shape
+from bulkops.exporting.readbacks import unreadable
 from bulkops.exporting.run import Exported, Fetching
 from bulkops.exporting.time_slices import steps_of
 from bulkops.validation.engine import validate_files
@@ -30,6 +31,8 @@ from bulkops.writing import Permit
 from bulkops_validators.model.contract import Contract
 
 NO_RECORDS = "STR110"
+SHOWN = 5
+"""Findings of a file that are printed."""
 
 
 def export_for_import(export: Export, options: dict[str, Any], output: Path | None, permit: Permit) -> int:
@@ -53,7 +56,7 @@ def export_for_import(export: Export, options: dict[str, Any], output: Path | No
 def _readback_of_saved(contract: Contract) -> Any:
     readback = contract.routes[0].readback
     if readback is None:
-        raise UsageError(f"The API has no export of {contract.name}.")
+        raise unreadable(contract)
     return readback
 
 
@@ -80,7 +83,7 @@ def _from_deployment(
 
 
 def _bar(export: Export) -> Any:
-    return console().bar(unit="B", desc=export.name)
+    return console().bar(unit="B", desc=export.name, delay=MOMENT)
 
 
 def _errors(contract: Contract, files: Sequence[Path]) -> int:
@@ -94,10 +97,6 @@ def _errors(contract: Contract, files: Sequence[Path]) -> int:
             if finding.severity == "error":
                 console().note(f"{found.path}:{finding.line}: {finding.code} {finding.message}")
     return report.errors
-
-
-SHOWN = 5
-"""Findings of a file that are printed."""
 
 
 def _show(

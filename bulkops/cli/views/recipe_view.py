@@ -140,18 +140,28 @@ class StepProgress(Silent):
         self._out.note(f"{self._step.contract}: {text}")
 
 
+def _rest_of_recipe(first: int) -> str:
+    return f"Then continue with: {rerun_command(first)}"
+
+
 def show_results(
-    recipe: Recipe, results: Sequence[StepResult], choices: RunChoices, *, success: str = AS_EXPECTED
+    recipe: Recipe,
+    results: Sequence[StepResult],
+    *,
+    dry_run: bool,
+    as_json: bool = False,
+    success: str = AS_EXPECTED,
+    rest: Callable[[int], str] = _rest_of_recipe,
 ) -> int:
     """Print the results of the steps, and to stderr the error and the next step; return the exit code.
 
-    `success` is printed if all steps ended well; it may be blank.
+    `success` is printed if all steps ended well; it may be blank. `rest` says how to go on from a step, by its number.
     """
     last = _ending(results)
     console().about_jobs = True
     good = last.as_expected
-    if choices.as_json:
-        console().emit_json(_document(recipe, results, choices))
+    if as_json:
+        console().emit_json(_document(recipe, results, dry_run=dry_run))
     else:
         rows = [_row(result) for result in results if result.outcome is not None]
         if rows:
@@ -159,14 +169,14 @@ def show_results(
         for text in _books(results):
             console().result(text)
     if good:
-        if text := "Dry run: every step is ready to import. Nothing was sent." if choices.dry_run else success:
+        if text := "Dry run: every step is ready to import. Nothing was sent." if dry_run else success:
             console().note(text)
-        console().next_step = _next_command(results, dry_run=choices.dry_run)
+        console().next_step = _next_command(results, dry_run=dry_run)
         return 0
     console().complain(f"{recipe.name} stopped at step {last.number}: {last.step.contract} {last.step.input_name}.")
     if (error := last.trouble) is not None:
         console().complain(error.message, error.hint)
-    for line in _next_steps(recipe, last):
+    for line in _next_steps(recipe, last, rest):
         console().note(line)
     return last.exit_code
 
@@ -217,26 +227,26 @@ def _ending(results: Sequence[StepResult]) -> StepResult:
     return next((result for result in results if not result.as_expected), results[-1])
 
 
-def _document(recipe: Recipe, results: Sequence[StepResult], choices: RunChoices) -> "RecipeRunDocument":
+def _document(recipe: Recipe, results: Sequence[StepResult], *, dry_run: bool) -> "RecipeRunDocument":
     last, steps = _ending(results), [result.to_json() for result in results]
     document: RecipeRunDocument = {
         "recipe": recipe.name,
         "state": "done" if last.as_expected else "stopped",
         "steps": steps,
     }
-    if choices.dry_run:
+    if dry_run:
         document["dry_run"] = True
     if not last.as_expected and "error" in (step := steps[results.index(last)]):
         document["error"] = step["error"]
     return document
 
 
-def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
+def _next_steps(recipe: Recipe, last: StepResult, rest: Callable[[int], str]) -> list[str]:
     """Return the next steps after a step that did not end as expected."""
     job = last.outcome.document["job"] if last.outcome else None
+    following = [rest(last.number + 1)] if last.number < len(recipe.steps) else []
     if isinstance(last.trouble, FileChanged):  # a recipe that is run again would send the file as a new one
-        following = last.number + 1
-        return [f"Then continue with: {rerun_command(following)}"] if job and following <= len(recipe.steps) else []
+        return following if job else []
     checked = last.outcome.validation if last.outcome else None
     if last.exit_code == InDoubt.exit_code:
         decide = f"bulkops jobs resolve {job} CHUNK --as accepted|resend|partly --reason TEXT"
@@ -250,8 +260,7 @@ def _next_steps(recipe: Recipe, last: StepResult) -> list[str]:
         lines = [
             f"Rejected records: {last.outcome.rejected_file} (reasons in the file beside it). Fix and import them."
         ]
-        following = last.number + 1
-        return lines + ([f"Then continue with: {rerun_command(following)}"] if following <= len(recipe.steps) else [])
+        return [*lines, *following]
     if last.outcome is not None and last.outcome.verdict == "mismatch":
         advice = f"The target differs from the file: bulkops reconcile --job {job}"
         return [advice, f"Then continue with: {rerun_command()}"]

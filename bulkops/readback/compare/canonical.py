@@ -53,8 +53,8 @@ def found_frame(readback: Readback, frame: pl.DataFrame, fold: Fold = Fold.SENSI
     names = by_lower(frame.columns)
     columns = [_found(readback, column, frame, names, fold) for column in readback.columns]
     extra = [
-        canonical_ids(_extra(frame, names, readback.import_id)).alias(IMPORT_ID),
-        _distinct(_extra(frame, names, readback.created), instants).alias(CREATED),
+        canonical_ids(cells_named(frame, names, readback.import_id)).alias(IMPORT_ID),
+        _distinct(cells_named(frame, names, readback.created), instants).alias(CREATED),
     ]
     return pl.DataFrame([*columns, *extra, *_carried(frame)])
 
@@ -155,8 +155,12 @@ def _compared(compare: Comparison, raw: pl.Series, fold: Fold) -> pl.Series:
         case Comparison.INSTANT:
             return _distinct(raw, instants)
         case _:
-            convert = BY_VALUE[compare]
-            return _distinct(raw, lambda s: pl.Series(s.name, [convert(v) for v in s], dtype=pl.String))
+            return by_value(raw, BY_VALUE[compare])
+
+
+def by_value(raw: pl.Series, convert: Callable[[str], str]) -> pl.Series:
+    """Return the converted texts; where they repeat, each distinct one is converted once."""
+    return _distinct(raw, lambda s: pl.Series(s.name, [convert(text) for text in s], dtype=pl.String))
 
 
 def _folded(raw: pl.Series, fold: Fold) -> pl.Series:
@@ -185,7 +189,8 @@ def _null_where(values: pl.Series, mask: pl.Series) -> pl.Series:
     return pl.DataFrame({"values": values, "mask": mask}).select(pl.when(~pl.col("mask")).then("values")).to_series()
 
 
-def _extra(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) -> pl.Series:
+def cells_named(frame: pl.DataFrame, names: Mapping[str, str], wanted: str | None) -> pl.Series:
+    """Return the cells of a column; blank cells if the frame lacks it. `names` are those of `by_lower`."""
     name = names.get((wanted or "").lower())
     return frame.get_column(name).fill_null("") if name else _constant("", frame.height)
 

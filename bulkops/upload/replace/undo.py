@@ -1,6 +1,6 @@
 """Prepare to undo a job: find the rows saved before it, and check that its result is unchanged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bulkops.errors import GuardRefused, UsageError
@@ -51,7 +51,8 @@ class UndoneJob:
         """Raise GuardRefused if rows have other values than the job gave them; `held` is the file with present rows."""
         try:
             refuse_changed_file(self.job, self.ledger)
-            changed = difference_between(readback, Fold.SENSITIVE, file=self.job.file_path, held=held).changed
+            saved = _in_import_form(readback)
+            changed = difference_between(saved, Fold.SENSITIVE, file=self.job.file_path, held=held).changed
         except (GuardRefused, UsageError):
             raise GuardRefused(
                 f"Without the file of job {self.job.id}, bulkops cannot check whether its rows have changed since.",
@@ -62,6 +63,11 @@ class UndoneJob:
                 f"Since job {self.job.id}, {counted(changed, 'row')} changed. Undoing would overwrite these changes.",
                 hint=f"If this is intended, give --max-removals {changed}.",
             )
+
+
+def _in_import_form(readback: Readback) -> Readback:
+    """Return a read-back for rows that were saved for import, so that they have the names of import columns."""
+    return replace(readback, columns=tuple(replace(each, found=(each.column,)) for each in readback.columns))
 
 
 def saved_before(ledger: Ledger, job: JobEntry, contract: Contract) -> Path:
