@@ -341,7 +341,7 @@ class _Pass:
         if result.error in FOR_ALL:
             self._ended = f"the pass ended early: {result.reason}"
         elif result.error == FileTrouble.__name__:
-            pass  # the server and the other files have no part in it
+            pass  # neither the server nor another file caused it
         elif result.state == "failed":
             self._troubles += result.exit == 3
             # Without a job, the server was not even reached: it would be the same for the other files.

@@ -210,7 +210,7 @@ class LocalFolder:
             return True
         for number in range(1, MOST_NAMES):
             chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
-            if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # the latter after a kill
+            if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # a killed pass left both names
                 break
         else:
             raise Unfinished(f"No free name was found for {path}.", hint="Clear the folder, and run the command again.")

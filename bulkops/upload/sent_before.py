@@ -20,9 +20,9 @@ SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, Ch
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
 MANY = 100
-"""Number of earlier jobs from which on they are read together, and a filter pays for a single import."""
+"""Maximum number of earlier jobs that a first import compares one by one; with more, it fills the filter."""
 LATEST = 1 << 13
-"""Number of digests from which on those of the last jobs are sorted into the others."""
+"""Maximum number of digests of the last jobs that are kept apart from the others."""
 MOST_FILTERED = 1 << 24
 """Maximum number of digests in a filter, of 8 bytes each; further jobs are compared one by one."""
 
@@ -88,8 +88,9 @@ class _DigestFilter:
     """The digests of the jobs to one target that cannot change any more.
 
     `first` are the first halves of their digests, sorted, and `latest` those of the last jobs, sorted, too: adding a
-    small job then does not sort all again. `without` are the jobs without digests. `asked`: an import in this process
-    has asked before; for a single import, a filter would cost more than it saves.
+    small job then does not sort all again. `without` are the jobs without digests, and `room` is the number of digests
+    that may still be added. The filter is used if it was `asked` before in this process: a single import costs less
+    without it.
     """
 
     covered: set[str] = field(default_factory=set)
