@@ -49,7 +49,7 @@ DAYS = 365
 
 
 def serve(parent: Connection) -> None:
-    """Serve a sandbox, and answer each message with the number of requests so far."""
+    """Serve a sandbox, and respond to each message with the number of requests so far."""
     with SandboxServer(rate_limit=0) as server:
         parent.send(server.base_url)
         while parent.recv():

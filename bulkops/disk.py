@@ -100,7 +100,7 @@ def temporary_writes() -> AbstractContextManager[None]:
 def naming_full_disk(
     place: Path | str, *, instead: str = ANOTHER_STATE, kind: type[BulkopsError] = UsageError
 ) -> Iterator[None]:
-    """Name the folder to which a block writes if its disk is full; other errors pass, as they may be of a file read."""
+    """Name the place to which a block writes if its disk is full; other errors may come from reading, and pass."""
     try:
         yield
     except Exception as error:

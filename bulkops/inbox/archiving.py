@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bulkops.chunking.plan import read_header
-from bulkops.disk import naming_full_disk
-from bulkops.errors import Unfinished
 from bulkops.inbox.book import Drop, FileStep, remove_folder
 from bulkops.inbox.decisions import rejected_name
 from bulkops.inbox.feedback import Feedback, feedback_rows, write_feedback
 from bulkops.inbox.processing import Desk, Result
 from bulkops.inbox.splitting import records_of
-from bulkops.inbox.storage import Storage
+from bulkops.inbox.storage import Storage, work_writes
 from bulkops.inbox.taking import WorkFiles, work_files
 from bulkops.ledger.events import FileNamed
 from bulkops.ledger.models import JobEntry
@@ -48,7 +46,7 @@ def settle(desk: Desk, places: Places, drop: Drop, *, inbox: str) -> tuple[Drop,
     result = Result.from_json(drop.result)
     notes: list[str] = []
     if drop.step is FileStep.ENDED:
-        with naming_full_disk(work_files(desk.book, drop).folder, kind=Unfinished):
+        with work_writes(work_files(desk.book, drop).folder):
             notes += _write_evidence(desk, drop, result, inbox=inbox)
             archived_to = _store(desk, places, drop, result)
         drop = desk.book.moved(drop, FileStep.ARCHIVED, archived_to=archived_to)

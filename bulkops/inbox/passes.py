@@ -301,7 +301,9 @@ class _Pass:
         except DataError as error:
             return self._unlike_manifest(drop, error)
         except BulkopsError as error:
-            return replace(_waiting_result(error.message), state="failed", exit=error.exit_code)
+            return replace(failed(error, entry.contract), state="failed")
+        except OSError as error:
+            return failed(file_error(error, f"The manifest of {drop.name} cannot be read"), entry.contract)
         if entry.recipe is not None:
             recipe = str(self._inbox.root / entry.recipe) if (self._inbox.root / entry.recipe).is_file() else None
             chosen = entry if recipe is None else entry.model_copy(update={"recipe": recipe})
@@ -339,7 +341,7 @@ class _Pass:
         if result.error in FOR_ALL:
             self._ended = f"the pass ended early: {result.reason}"
         elif result.error == FileTrouble.__name__:
-            pass  # the server and the other files have no part in it
+            pass  # neither the server nor another file caused it
         elif result.state == "failed":
             self._troubles += result.exit == 3
             # Without a job, the server was not even reached: it would be the same for the other files.

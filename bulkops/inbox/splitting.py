@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulkops.chunking.plan import read_header
-from bulkops.disk import naming_full_disk
-from bulkops.errors import Unfinished
+from bulkops.inbox.storage import work_file, work_writes
 from bulkops.inbox.taking import WorkFiles
-from bulkops.private import private, private_folder, write_private
+from bulkops.private import private_folder, write_private
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport, Finding
@@ -114,10 +113,10 @@ def write_parts(path: Path, bad: frozenset[int], *, good_to: Path, bad_to: Path)
         drafts.append(target.with_name(f"{target.name}.part"))
     count = 0
     with (
-        naming_full_disk(good_to.parent, kind=Unfinished),
+        work_file(drafts[0]) as good_out,
+        work_file(drafts[1]) as bad_out,
+        work_writes(good_to.parent),
         path.open("rb", buffering=0) as file,
-        open(drafts[0], "wb", opener=private) as good_out,
-        open(drafts[1], "wb", opener=private) as bad_out,
     ):
         header = read_header(file, path)
         for out in (good_out, bad_out):

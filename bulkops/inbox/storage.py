@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from bulkops.checksums import sha256_of
-from bulkops.disk import FULL, next_step
+from bulkops.disk import ANOTHER_STATE, FULL, naming_full_disk, next_step
 from bulkops.errors import Unfinished, UsageError
+from bulkops.private import private
 from bulkops.remote.versions import StoredFile
 
 BLOCK = 1 << 20
@@ -23,8 +24,7 @@ MOST_NAMES = 1000
 """Maximum names that are tried for a file if other files have them."""
 NOT_SUPPORTED = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP})
 """Errors of a file system without hard links."""
-
-
+ANOTHER_FOLDER = "name another folder in the inbox"
 OF_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors of the operating system that every other file would meet, too."""
 
@@ -37,15 +37,34 @@ class MachineTrouble(Unfinished):
     """This machine can write no file: its disk is full or fails, or too many files are open."""
 
 
-def file_error(error: OSError, what: str) -> Unfinished:
-    """Return the error for a file of this machine that failed; `what` is a clause."""
+def file_error(error: OSError, what: str, *, instead: str = ANOTHER_STATE) -> Unfinished:
+    """Return the error for a file of this machine that failed; `what` is a clause.
+
+    `instead` is the alternative to making room on a full disk.
+    """
     kind = MachineTrouble if error.errno in OF_MACHINE else FileTrouble
     reason = error.strerror or type(error).__name__
     named = isinstance(error.filename, str | bytes) and os.fsdecode(error.filename) not in what
     path = f" ({os.fsdecode(error.filename)})" if named else ""
-    full = error.errno in FULL
-    todo = next_step(error, "name another folder in the inbox") if full else "Check the disk and the permissions."
+    no_room = error.errno in FULL or error.errno == errno.EFBIG
+    todo = next_step(error, instead) if no_room else "Check the disk and the permissions."
     return kind(f"{what}: {reason}{path}.", hint=f"{todo} The next pass tries again.")
+
+
+def work_writes(path: Path) -> AbstractContextManager[None]:
+    """Return a context in which a full disk is reported as that of work files, which every other file would meet."""
+    return naming_full_disk(path, kind=MachineTrouble)
+
+
+@contextmanager
+def work_file(path: Path) -> Iterator[BinaryIO]:
+    """Yield a new work file; remove it after an error, because a part of a file would keep a full disk full."""
+    try:
+        with work_writes(path), open(path, "wb", opener=private) as out:
+            yield out
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 class Storage(Protocol):
@@ -128,7 +147,7 @@ class LocalFolder:
         try:
             return self._put(source, name)
         except OSError as error:
-            raise file_error(error, f"{self.folder / name} cannot be written") from None
+            raise file_error(error, f"{self.folder / name} cannot be written", instead=ANOTHER_FOLDER) from None
 
     def _put(self, source: Path, name: str) -> str:
         path = self.folder / name
@@ -180,7 +199,7 @@ class LocalFolder:
             path.rename(aside)
             return self._settle(aside, path, file)
         except OSError as error:
-            raise file_error(error, f"{path} cannot be removed") from None
+            raise file_error(error, f"{path} cannot be removed", instead=ANOTHER_FOLDER) from None
 
     def _settle(self, aside: Path, path: Path, file: StoredFile) -> bool:
         """Remove a file that was set aside if it is in this version; otherwise give it its name, or a free one."""
@@ -191,7 +210,7 @@ class LocalFolder:
             return True
         for number in range(1, MOST_NAMES):
             chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
-            if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # the latter after a kill
+            if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # a killed pass left both names
                 break
         else:
             raise Unfinished(f"No free name was found for {path}.", hint="Clear the folder, and run the command again.")
@@ -228,14 +247,19 @@ def _content_version(status: os.stat_result) -> str:
 
 def _copy(source: Path, draft: Path) -> str:
     """Write a durable copy of a file with its permissions, and return the SHA-256 of the copied bytes."""
-    digest = hashlib.sha256()
     with source.open("rb") as given, draft.open("wb") as out:
         os.fchmod(out.fileno(), stat.S_IMODE(os.fstat(given.fileno()).st_mode) | stat.S_IRUSR | stat.S_IWUSR)
-        while data := given.read(BLOCK):
-            digest.update(data)
-            out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
+        return copy_bytes(given, out)
+
+
+def copy_bytes(source: BinaryIO, out: BinaryIO) -> str:
+    """Copy bytes to the disk, and return their SHA-256."""
+    digest = hashlib.sha256()
+    while data := source.read(BLOCK):
+        digest.update(data)
+        out.write(data)
+    out.flush()
+    os.fsync(out.fileno())
     return digest.hexdigest()
 
 

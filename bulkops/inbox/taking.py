@@ -2,18 +2,17 @@
 
 import hashlib
 import os
+import shutil
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
-from bulkops.disk import ANOTHER_STATE, naming_full_disk, not_written
-from bulkops.errors import DataError, InputUnreadable, LimitExceeded, Unfinished
+from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import COMPRESSED, Manifest, Waiting, differs_from_manifest, parse_manifest
-from bulkops.inbox.storage import BLOCK, Storage
+from bulkops.inbox.storage import BLOCK, Storage, copy_bytes, work_file
 from bulkops.limits import TooLarge
-from bulkops.private import private, private_folder
+from bulkops.private import private_folder
 from bulkops.reading.compressed import opened
 from bulkops.reading.sources import DAMAGED
 from bulkops.remote.versions import StoredFile
@@ -98,11 +97,8 @@ def take(
     private_folder(drafts.parent)
     private_folder(drafts)
     draft = drafts / "copy"
-    try:
-        sha256 = _copied(place, file, draft)
-    except BaseException:
-        draft.unlink(missing_ok=True)  # a part of a file would keep a full disk full
-        raise
+    with work_file(draft) as out, place.read(file.name) as source:
+        sha256 = copy_bytes(source, out)
     after = place.find(file.name)
     if after is None or after.version != file.version or draft.stat().st_size != file.size:
         return Waiting(reason="it changed while it was read")
@@ -124,22 +120,6 @@ def take(
     private_folder(files.original.parent)
     draft.replace(files.original)
     return drop
-
-
-def _copied(place: Storage, file: StoredFile, draft: Path) -> str:
-    """Copy a file of the inbox and return the SHA-256 of its bytes."""
-    digest = hashlib.sha256()
-    with (
-        naming_full_disk(draft, kind=Unfinished),
-        place.read(file.name) as source,
-        open(draft, "wb", opener=private) as out,
-    ):
-        while data := source.read(BLOCK):
-            digest.update(data)
-            out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    return digest.hexdigest()
 
 
 def manifest_of(place: Storage, drop: Drop) -> Manifest:
@@ -172,24 +152,13 @@ def decompress(files: WorkFiles) -> Path:
     private_folder(files.plain.parent)
     draft = files.plain.with_name(f"{files.plain_name}.part")
     try:
-        with files.original.open("rb") as raw, open(draft, "wb", opener=private) as out:
-            _copy_content(opened(raw, files.name, files.name), out)
+        with work_file(draft) as out, files.original.open("rb") as raw:
+            shutil.copyfileobj(opened(raw, files.name, files.name), out, BLOCK)
+            out.flush()
+            os.fsync(out.fileno())
     except DAMAGED as error:
         raise InputUnreadable(f"{files.name} is damaged: {error}.") from None
     except TooLarge as error:
         raise LimitExceeded(f"{files.name}: {error}.", hint=error.hint) from None
     draft.replace(files.plain)
     return files.plain
-
-
-def _copy_content(content: BinaryIO, out: BinaryIO) -> None:
-    """Copy the content; EOFError if it is damaged, Unfinished if it cannot be written."""
-    try:
-        while data := content.read(BLOCK):
-            out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    except OSError as error:
-        if error.strerror is None:  # gzip reports damage this way
-            raise EOFError(str(error)) from None
-        raise not_written(out.name, error, instead=ANOTHER_STATE, kind=Unfinished) from None

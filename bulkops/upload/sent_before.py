@@ -20,9 +20,9 @@ SENT = frozenset({ChunkState.ACCEPTED, ChunkState.RESENT, ChunkState.SENDING, Ch
 BLOCK = 1 << 20
 """Number of digests of an earlier job that are compared at once."""
 MANY = 100
-"""Number of earlier jobs from which on they are read together, and a filter pays for a single import."""
+"""Maximum number of earlier jobs that a first import compares one by one; with more, it fills the filter."""
 LATEST = 1 << 13
-"""Number of digests from which on those of the last jobs are sorted into the others."""
+"""Maximum number of digests of the last jobs that are kept apart from the others."""
 MOST_FILTERED = 1 << 24
 """Maximum number of digests in a filter, of 8 bytes each; further jobs are compared one by one."""
 
@@ -88,8 +88,9 @@ class _DigestFilter:
     """The digests of the jobs to one target that cannot change any more.
 
     `first` are the first halves of their digests, sorted, and `latest` those of the last jobs, sorted, too: adding a
-    small job then does not sort all again. `without` are the jobs without digests. `asked`: an import in this process
-    has asked before; for a single import, a filter would cost more than it saves.
+    small job then does not sort all again. `without` are the jobs without digests, and `room` is the number of digests
+    that may still be added. The filter is used if it was `asked` before in this process: a single import costs less
+    without it.
     """
 
     covered: set[str] = field(default_factory=set)
@@ -99,27 +100,18 @@ class _DigestFilter:
     room: int = field(default_factory=lambda: MOST_FILTERED)
     asked: bool = False
 
-    def covers(self, job: str, digests: Digests | None) -> bool:
-        """Return whether the filter takes a job with all chunks in a final state; its digests must be added then."""
-        size = 0 if digests is None else len(digests)
-        if not self.asked or size > self.room:
-            return False
-        self.room -= size
-        self.covered.add(job)
-        if digests is None:
-            self.without.add(job)
-        return True
-
-    def add(self, more: Sequence[npt.NDArray[np.uint64]]) -> None:
-        """Add the first halves of the digests of jobs."""
-        if not more:
-            return
-        self.latest = np.concatenate([self.latest, *more])
-        if len(self.latest) > LATEST:
-            self.first = np.concatenate([self.first, self.latest])
-            self.first.sort()
-            self.latest = self.latest[:0]
-        self.latest.sort()
+    def add(self, jobs: Mapping[str, npt.NDArray[np.uint64] | None]) -> None:
+        """Add jobs with all chunks in a final state: the first halves of their digests, or None without digests."""
+        halves = [half for half in jobs.values() if half is not None]
+        merged = np.concatenate([self.latest, *halves])
+        many = len(merged) > LATEST
+        if many:
+            merged = np.concatenate([self.first, merged])
+        merged.sort()
+        self.first, self.latest = (merged, merged[:0]) if many else (self.first, merged)
+        self.room -= sum(len(half) for half in halves)
+        self.without |= {name for name, half in jobs.items() if half is None}
+        self.covered |= jobs.keys()
 
     def knows(self, digests: Digests) -> bool:
         """Return whether a job may have sent one of these records."""
@@ -172,18 +164,21 @@ def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Collection[str
     record of the file.
     """
     chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter(asked=len(known) > MANY))
-    others, added, unknown = [], list[npt.NDArray[np.uint64]](), set[str]()
+    others, added, unknown = [], dict[str, npt.NDArray[np.uint64] | None](), set[str]()
+    room = chosen.room if chosen.asked else -1
     fresh = [name for name in known if name not in chosen.covered]
     records = ledger.job_records(target_key) if len(fresh) > MANY else {}
     open_jobs = ledger.open_job_ids()
     for name in fresh:
         found = kept_digests(ledger, name, records[name] if name in records else ledger.job(name).records)
-        if name in open_jobs or not chosen.covers(name, found):
+        size = 0 if found is None else len(found)
+        if name in open_jobs or size > room:
             others.append(ledger.job(name))
             unknown |= {name} if found is None else set()
-        elif found is not None:
-            added.append(np.array(found[:, 0]))  # a copy: the file is closed
-    chosen.add(added)
+            continue
+        room -= size
+        added[name] = None if found is None else np.array(found[:, 0])  # a copy: the file is closed
+    chosen.add(added)  # all at once: after an error above, no job counts as covered without its digests
     chosen.asked = True
     jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else others
     return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | {name for name in chosen.without if name in known}))

@@ -20,7 +20,7 @@ import pytest
 from bulkops import tabular
 from bulkops.clock import SystemClock
 from bulkops.errors import DataError, UsageError
-from bulkops.inbox import passes, processing
+from bulkops.inbox import archiving, passes, processing
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.processing import ContractImport
 from bulkops.ledger.models import JobEntry
@@ -542,7 +542,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("case", FAILURES)
-@pytest.mark.parametrize("at", ["take", "import_file", "settle"])
+@pytest.mark.parametrize("at", ["take", "manifest_of", "import_file", "settle", "write_feedback"])
 def test_an_error_of_this_machine_fails_one_file_and_the_pass_ends_with_a_summary(
     case: str, at: str, desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -550,8 +550,9 @@ def test_an_error_of_this_machine_fails_one_file_and_the_pass_ends_with_a_summar
     for number in (1, 2, 3):
         desk.drop(f"points-{number}.csv", points((f"customer-{number}", "5")))
         os.utime(desk.drops / f"points-{number}.csv", (number, number))
-    desk.table["order"] = "name"
-    owner = {"take": passes, "import_file": processing, "settle": passes}[at]
+        desk.drop(f"points-{number}.manifest.json", '{"records": 1}')
+    desk.table |= {"order": "name", "manifest": "{stem}.manifest.json"}
+    owner = {"import_file": processing, "write_feedback": archiving}.get(at, passes)
     original, calls = getattr(owner, at), []
 
     def failing(*given: Any, **named: Any) -> Any:

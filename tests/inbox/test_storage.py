@@ -1,14 +1,16 @@
 """The places of an inbox: nothing is replaced, and only the version that was read is removed."""
 
 import errno
+import gzip
 import os
 from pathlib import Path
 
 import pytest
 
-from bulkops.errors import Unfinished, UsageError
+from bulkops.errors import InputUnreadable, Unfinished, UsageError
 from bulkops.inbox import storage
 from bulkops.inbox.storage import LocalFolder
+from bulkops.inbox.taking import WorkFiles, decompress
 
 
 @pytest.fixture
@@ -149,3 +151,12 @@ def test_the_entries_of_new_folders_are_written_to_the_disk(
     place.sync()
     day = place.folder / "2026-11-30"
     assert synced == [day / "drop", day, place.folder]
+
+
+def test_a_part_of_a_damaged_compressed_file_is_removed(tmp_path: Path) -> None:
+    files = WorkFiles(folder=tmp_path, name="points.csv.gz")
+    files.original.parent.mkdir()
+    files.original.write_bytes(gzip.compress(b"code\n" * 100_000)[:-4])
+    with pytest.raises(InputUnreadable, match="damaged"):
+        decompress(files)
+    assert list(files.plain.parent.iterdir()) == []

@@ -18,7 +18,6 @@ from bulkops.redaction import redacted
 if TYPE_CHECKING:
     from bulkops.json_documents.common import ErrorDocument
 
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 PLAIN = (
     (re.compile(r"is not a valid integer(?: range)?\b"), "is not a whole number"),
     (re.compile(r"is not a valid float(?: range)?\b"), "is not a number"),
@@ -124,21 +123,15 @@ def _translated(error: BaseException) -> BulkopsError:
 
 def _of_the_system(error: OSError) -> BulkopsError:
     """Return the bulkops error for an operating-system error; it names the final file instead of its `.part` file."""
+    from bulkops.disk import FULL, not_written  # loaded only for an error
+
+    full = error.errno in FULL
     if not isinstance(error.filename, (str, bytes)) or not error.filename:
-        return _without_a_name(error)
+        hint = "`bulkops doctor` shows the free space of the state folder and of the folder of temporary files."
+        return UsageError(f"{error.strerror}.", hint=hint if full else None)
     path = Path(os.fsdecode(error.filename).removesuffix(".part"))
     if error.errno == errno.ENOENT and not path.parent.exists():
         from bulkops.writing import no_folder  # its imports take longer than the end of most commands
 
         return no_folder(path)
-    if error.errno in FULL:
-        from bulkops.disk import not_written
-
-        return not_written(path, error)
-    return UsageError(f"{path}: {error.strerror}.")
-
-
-def _without_a_name(error: OSError) -> BulkopsError:
-    """Return the error for an operating-system error without a file; on a full disk it says how to find out which."""
-    hint = "`bulkops doctor` shows the free space of the state folder and of the folder of temporary files."
-    return UsageError(f"{error.strerror}.", hint=hint if error.errno in FULL else None)
+    return not_written(path, error) if full else UsageError(f"{path}: {error.strerror}.")

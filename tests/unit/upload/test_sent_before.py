@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from bulkops.clock import SystemClock
+from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path, keep_digests, kept_digests
 from bulkops.ledger.events import EvidenceRead
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -173,6 +174,16 @@ def test_only_a_second_import_in_a_process_filters_the_earlier_jobs(ledger: Ledg
     assert names_compared(ledger, old[3:]) == (["complete", "open", "without"], frozenset({"without"}))
     kept(ledger, "later", new)
     assert names_compared(ledger, new) == (["complete", "later", "open", "without"], frozenset({"without"}))
+
+
+def test_a_job_whose_digests_were_read_before_an_error_is_still_compared(ledger: Ledger) -> None:
+    sent = digests_of([(f"a{n}",) for n in range(5)], "code")
+    job = kept(ledger, "complete", sent)
+    assert names_compared(ledger, sent) == (["complete"], frozenset())
+    later = kept(ledger, "later", digests_of([("b",)], "code"))
+    with pytest.raises(UsageError, match="no job 'missing'"):
+        jobs_to_compare(ledger, job.target_key, [job.id, later.id, "missing"], sent)
+    assert names_compared(ledger, digests_of([("b",)], "code"))[0] == ["complete", "later"]
 
 
 @pytest.mark.parametrize("most", [0, 7, 1 << 24])
