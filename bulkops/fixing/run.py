@@ -142,33 +142,32 @@ def _finish_copy(
     options: FixOptions,
     *,
     again: bool,
-    changed: bool = True,
+    before: str = "",
     scan: FileScan | None = None,
 ) -> FileScan:
     """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
 
     One repair may make another possible.
 
-    `changed`: the pass that wrote the copy changed something. `scan` is the scan of the copy, if it is known.
+    `before` is the digest of the copy before the pass that wrote this one. `scan` is the scan of the copy, if it is
+    known.
     """
     source = stream_source("The repaired copy", copy)
     scan = scan or scan_file(contract, source)
-    # Once other records are removed, all remaining ones may have surplus fields.
-    again = again or bool(scan.surplus) or (changed and scan.evidence.all_surplus)
+    # Once other records are removed, all remaining ones may have surplus fields. A pass without a change is the last.
+    again = scan.sha256 != before and (again or bool(scan.surplus) or scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
         return scan
     with temporary_file() as following:
-        later, before = Origins(), writer.report.counts.total()
+        later = Origins()
         target = RepairWriter(following, writer.log, writer.report, later)
         if again:
             kept = colliding_keys(contract, source, scan, options)
             rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
         else:
             write_second_pass(contract, source, scan, target, origins)
-        again = again and _readable_after_rewrite(scan)
         # Repaired records are new evidence of the form of first cells, so more short records may be completed.
-        changed = writer.report.counts.total() > before
-        again = again or (options.unsafe and scan.short and changed)
-        return _finish_copy(contract, following, later, writer, options, again=again, changed=changed)
+        again = (again and _readable_after_rewrite(scan)) or (options.unsafe and scan.short)
+        return _finish_copy(contract, following, later, writer, options, again=again, before=scan.sha256)
