@@ -115,9 +115,12 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 
 
 def _loses_columns(scan: FileScan) -> bool:
-    """Return whether columns without a name are removed, now or once other records are: then other records fit."""
+    """Return whether columns without a name are removed, now or after other records, and records may then fit.
+
+    In a file without findings about records, no record is removed and all fit already.
+    """
     header = scan.file_start.header
-    return bool(scan.surplus) or (header is not None and not all(name.strip() for name in header.names))
+    return bool(scan.touched) and header is not None and not all(name.strip() for name in header.names)
 
 
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
