@@ -117,10 +117,12 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 def _loses_columns(scan: FileScan) -> bool:
     """Return whether columns without a name are removed, now or after other records, and records may then fit.
 
-    In a file without findings about records, no record is removed and all fit already.
+    In a file without findings about records, no record is removed and all fit already; but if the first column is
+    removed, a byte order mark in the next name begins the file.
     """
     header = scan.file_start.header
-    return bool(scan.touched) and header is not None and not all(name.strip() for name in header.names)
+    nameless = header is not None and not all(name.strip() for name in header.names)
+    return nameless and (bool(scan.touched) or 0 in scan.surplus)
 
 
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
