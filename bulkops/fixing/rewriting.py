@@ -148,9 +148,7 @@ class _RewritePass:
         out.finish()
 
     def _sorted(self, block: Block, laid: Layout) -> SortedRecords:
-        """Return the records that need no repair, or only simple ones; none in a copy, which has earlier origins."""
-        if self.earlier is not None:
-            return SortedRecords(np.zeros(len(laid.starts), np.bool_))
+        """Return the records that need no repair, or only simple ones."""
         found = self.finder.sort(block, laid)
         numbers = laid.numbers + (self.record + 1)
         free = numbers != self.last

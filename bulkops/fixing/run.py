@@ -115,9 +115,14 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
 
 
 def _loses_columns(scan: FileScan) -> bool:
-    """Return whether columns without a name are removed, now or once other records are: then other records fit."""
+    """Return whether columns without a name are removed, now or after other records, and records may then fit.
+
+    In a file without findings about records, no record is removed and all fit already; but if the first column is
+    removed, a byte order mark in the next name begins the file.
+    """
     header = scan.file_start.header
-    return bool(scan.surplus) or (header is not None and not all(name.strip() for name in header.names))
+    nameless = header is not None and not all(name.strip() for name in header.names)
+    return nameless and (bool(scan.touched) or 0 in scan.surplus)
 
 
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
@@ -142,33 +147,32 @@ def _finish_copy(
     options: FixOptions,
     *,
     again: bool,
-    changed: bool = True,
+    before: str = "",
     scan: FileScan | None = None,
 ) -> FileScan:
     """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
 
     One repair may make another possible.
 
-    `changed`: the pass that wrote the copy changed something. `scan` is the scan of the copy, if it is known.
+    `before` is the digest of the copy before the pass that wrote this one. `scan` is the scan of the copy, if it is
+    known.
     """
     source = stream_source("The repaired copy", copy)
     scan = scan or scan_file(contract, source)
-    # Once other records are removed, all remaining ones may have surplus fields.
-    again = again or bool(scan.surplus) or (changed and scan.evidence.all_surplus)
+    # Once other records are removed, all remaining ones may have surplus fields. A pass without a change is the last.
+    again = scan.sha256 != before and (again or bool(scan.surplus) or scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
         return scan
     with temporary_file() as following:
-        later, before = Origins(), writer.report.counts.total()
+        later = Origins()
         target = RepairWriter(following, writer.log, writer.report, later)
         if again:
             kept = colliding_keys(contract, source, scan, options)
             rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
         else:
             write_second_pass(contract, source, scan, target, origins)
-        again = again and _readable_after_rewrite(scan)
         # Repaired records are new evidence of the form of first cells, so more short records may be completed.
-        changed = writer.report.counts.total() > before
-        again = again or (options.unsafe and scan.short and changed)
-        return _finish_copy(contract, following, later, writer, options, again=again, changed=changed)
+        again = (again and _readable_after_rewrite(scan)) or (options.unsafe and scan.short)
+        return _finish_copy(contract, following, later, writer, options, again=again, before=scan.sha256)

@@ -203,7 +203,8 @@ class UnchangedRecords:
 
     def _begins_header(self, frame: pl.DataFrame) -> Flags:
         """Return flags of the rows that begin like the header."""
-        flags: Flags = frame.to_series(0).is_in([*self._first_names]).fill_null(value=False).to_numpy()
+        # The first name may be blank.
+        flags: Flags = frame.to_series(0).fill_null("").is_in([*self._first_names]).to_numpy()
         return flags
 
     def _repeats_header(self, frame: pl.DataFrame) -> Flags:

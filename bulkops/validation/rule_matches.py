@@ -53,11 +53,14 @@ class ExampleBudget:
 
 
 def merge(matches: Iterable[RuleMatches]) -> list[RuleMatches]:
-    """Join the matches of the same rule."""
+    """Join the matches of the same rule, and return them in the order of their codes.
+
+    The order in which they are found depends on the other records of the block.
+    """
     joined: dict[str, RuleMatches] = {}
     for one in matches:
         other = joined.get(one.code)
         joined[one.code] = (
             RuleMatches(one.code, other.total + one.total, other.examples + one.examples) if other else one
         )
-    return list(joined.values())
+    return [joined[code] for code in sorted(joined)]

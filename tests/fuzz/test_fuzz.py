@@ -58,6 +58,7 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.validation, "store-budgets", b"store_integration_id,limit\nA,5\nB,6,"),
         (invariants.repair, "store-budgets", b"\xef\xbb\xbf;limit\r\n\xef\xbb\xbf;limit\r\n"),
         (invariants.repair, "loyalty-points", b'identifier,amount,,\r\n<<<<<<< HEAD,"12,50"\n'),
+        (invariants.validation, "stores", b'store_integration_id\na\n"\xef\xbf\xbeA"\ry"z\n\rb,c\r\x1a'),
     ],
 )
 def test_files_that_broke_an_invariant_before(check: Check, contract: str, data: bytes) -> None:

@@ -196,6 +196,22 @@ def test_cells_made_readable_by_a_file_repair_are_repaired_in_the_same_run(data:
     assert fixed(once, options)[:2] == (once, [])
 
 
+def test_repeated_header_with_a_blank_first_name_is_removed() -> None:
+    out, changes, _ = fixed(b",item\n,A\n,item\nx,B\n", contract="collections")
+    assert (out, codes(changes)) == (b",item\n,A\nx,B\n", ["HDR110"])
+
+
+def test_byte_order_mark_behind_a_removed_column_is_removed() -> None:
+    assert fixed(b",\xef\xbb\xbfitem\n,A\n", contract="collections")[0] == b"item\nA\n"
+
+
+def test_repair_ends_if_a_further_pass_changes_nothing() -> None:
+    # The separator stays uncertain, because only the quoted name contains one.
+    once, changes, _ = fixed(b'"\t;"\n\t,;\xef', UNSAFE)
+    assert codes(changes) == ["FIL104"]
+    assert fixed(once, UNSAFE)[:2] == (once, [])
+
+
 def test_fixed_findings_are_absent_from_a_second_validation() -> None:
     data = b'value,limitval,discountlimit\nABCD, 1.0," 12,5"\nABCE\r\n,,\nABCF,1,"0,5",\n"A ",1,2\n'
     after, changes, _ = fixed(data)
