@@ -142,7 +142,9 @@ def is_proved(job: JobEntry) -> bool:
 
 
 def _left_to_do(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> bool:
-    """Return whether resuming a job would send or settle chunks, or write its rejected records."""
+    """Return whether resuming a job would send or settle chunks, write its rejected records, or prove an undo."""
+    if job.undoes is not None and job.reconciliation is None:
+        return True
     state = job_state(job, chunks)
     if state is JobState.REFUSED:
         return not rejected_path(ledger, job.id).exists()  # the process may have ended before it wrote them
