@@ -141,7 +141,9 @@ def test_codes_are_deleted_without_the_file_only_if_asked_for(
 
 def test_undo_of_referrals_deletes_each_code(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
     file = tmp_path / "r.csv"
-    file.write_text("code,advocateprofileintegrationid\nREF-1,customer-0001\nREF-2,customer-0002\nREF-3,customer-0003\n")
+    file.write_text(
+        "code,advocateprofileintegrationid\nREF-1,customer-0001\nREF-2,customer-0002\nREF-3,customer-0003\n"
+    )
     job = imported(shell, "referrals", file, *CAMPAIGN)
     change(sandbox, "UPDATE referral SET counter = 1 WHERE value = 'REF-3'")
     sandbox.set_faults("deleteReferral@1=500:after,deleteReferral@2=429:0")
@@ -175,7 +177,10 @@ def test_card_that_another_program_created_again_stays(shell: Inside, sandbox: S
     change(sandbox, "UPDATE card SET created = '2099-01-01T00:00:00Z' WHERE identifier = 'NEW-CARD-1'")
     ended = undone(shell, job)
     assert (ended.code, ended.json["undo"]["others"]) == (0, 1), ended.err
-    assert (sandbox.state.count("card", identifier="NEW-CARD-1"), sandbox.state.count("card", identifier="NEW-CARD-2")) == (1, 0)
+    assert (
+        sandbox.state.count("card", identifier="NEW-CARD-1"),
+        sandbox.state.count("card", identifier="NEW-CARD-2"),
+    ) == (1, 0)
 
 
 def test_giveaways_cannot_be_undone_and_are_listed(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:

@@ -75,8 +75,9 @@ def test_undo_deducts_what_is_left_of_the_import_and_no_other_points(
     imported(shell, tmp_path / "own.csv", "customer-0001,50,,,", "customer-0002,7,,,", "customer-0003,5,,,")
     job = imported(
         shell, tmp_path / "p.csv",
-        "customer-0001,100,,,", "customer-0001,20.5,,,", "customer-0001,9,,,side", "customer-0002,10,,2090-01-01T00:00:00Z,",
-        "customer-0004,30,,,", "customer-0005,8,2090-01-01T00:00:00Z,,", "customer-0006,4,on_action,,",
+        "customer-0001,100,,,", "customer-0001,20.5,,,", "customer-0001,9,,,side",
+        "customer-0002,10,,2090-01-01T00:00:00Z,", "customer-0004,30,,,", "customer-0005,8,2090-01-01T00:00:00Z,,",
+        "customer-0006,4,on_action,,",
     )  # fmt: skip
     deduct(sandbox, "customer-0002", 12)  # all of the import, which ends first, and 2 of the customer's own points
     deduct(sandbox, "customer-0004", 25)
