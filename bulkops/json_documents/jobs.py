@@ -84,7 +84,7 @@ class ChunkDocument(TypedDict):
 
 @with_config(CLOSED)
 class UndoDocument(TypedDict):
-    """What an undo by deletion or deduction removes and what it leaves, before its first request."""
+    """The rows or points that an undo removes and leaves, before its first request."""
 
     records: Annotated[Count, about("Rows, or owners of points, that the undo removes.")]
     requests: Count
@@ -94,7 +94,9 @@ class UndoDocument(TypedDict):
     kept_used: Annotated[Count, about("Rows in use that stay, without --also used.")]
     kept_changed: Annotated[Count, about("Changed rows that stay, without --also changed.")]
     gone: Annotated[Count, about("Accepted records of the job without a row now.")]
-    others: Annotated[Count, about("Records of the job whose row another import created, or that existed before.")]
+    others: Annotated[
+        Count, about("Records of the job with a row that another import created, or that existed before.")
+    ]
     foreign: Annotated[Count, about("Rows with an import id of the job that its file does not contain; they stay.")]
     amount: Annotated[str | None, about("Points that the undo deducts, as text; null for rows.")]
     pending_amount: Annotated[str | None, about("Imported points that are not active yet; they stay.")]
@@ -118,7 +120,7 @@ class JobFigures(TypedDict):
     refusals: NotRequired[Annotated[list[ReasonDocument], about("Reasons of rejected records, most frequent first.")]]
     source: NotRequired[SourceDocument]
     undo: NotRequired[UndoDocument]
-    undoes: NotRequired[Annotated[str, about("In mode undo: the job whose rows this one removes.")]]
+    undoes: NotRequired[Annotated[str, about("In mode undo: the job that created the removed rows.")]]
 
 
 @with_config(CLOSED)

@@ -162,7 +162,7 @@ def _sending(
     at_target = None
     with ExitStack() as stack:
         if request.guards.only_changed:
-            if request.contract.changes_rows:  # one download shows what has changed, and is the way back
+            if request.contract.changes_rows:  # one download shows the changes, and is the way back
                 folder = stack.enter_context(temporary_folder("bulkops-target-"))
                 new = replace(new, export=folder / "export.csv")
             at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note, keep=new.export)

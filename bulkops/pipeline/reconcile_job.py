@@ -59,7 +59,7 @@ def request_of_job(
 ) -> ReconcileRequest:
     """Return the request for a job; GuardRefused for another file or target than the job's."""
     job = ledger.job(name)
-    refuse_undo_job(job, "reconciled", hint=f"`bulkops jobs show {name}` prints what the target showed after it.")
+    refuse_undo_job(job, "reconciled", hint=f"`bulkops jobs show {name}` prints the last reading of the target.")
     contract = contract_of(job)
     if file is not None:
         job = with_file(job, file)

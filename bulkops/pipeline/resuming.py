@@ -106,7 +106,7 @@ def _resume_undo(
     stop: Stop,
     observer: Observer,
 ) -> Outcome:
-    """Resume a job that removes what another one created."""
+    """Resume a job that removes the rows of another one."""
     if file is not None:
         raise UsageError("--file is for imports; bulkops wrote the file of an undo itself.", hint="Leave out --file.")
     if changes:
@@ -164,7 +164,7 @@ def undo_job(
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Undo a job, as a new job: remove what it created, or import the rows that it found at its target.
+    """Undo a job, as a new job: remove the rows it created, or import the rows that it found at its target.
 
     `also` are the created rows that are removed although they are in use or were changed; `confirm` receives the facts
     of a removal first. For an import of the earlier rows, nothing else may have changed the target since, unless
@@ -205,7 +205,7 @@ def _refuse_other_options(job: JobEntry, *, removal: bool, max_removals: str | N
     """Raise UsageError for an option of the other kind of undo."""
     if removal and max_removals is not None:
         raise UsageError(
-            f"--max-removals has no effect on the undo of {job.contract}: it removes only what the job created.",
+            f"--max-removals has no effect on the undo of {job.contract}: it removes only rows that the job created.",
             hint="Leave it out.",
         )
     if also and not removal:

@@ -51,7 +51,7 @@ def undo_by_removal(
     stop: Stop,
     observer: Observer,
 ) -> Outcome:
-    """Remove what a job created, as a new job, and read back that it is gone.
+    """Remove the rows or points of a job, as a new job, and read back that they are gone.
 
     UsageError if nothing is left to remove, or if the job may still create rows; GuardRefused if all that is left is in
     use or was changed.
@@ -192,7 +192,7 @@ def _proved(
 
 
 def _result(context: UndoContext, job: JobEntry, left: Left, readings: int) -> Reconciliation:
-    """Return the result of the last reading; what is still there counts as unexpected."""
+    """Return the result of the last reading; rows that are still at the target count as different."""
     whole = f"All {job.records:,} records of the undo are confirmed by the target."
     return Reconciliation(
         contract=context.contract.name,

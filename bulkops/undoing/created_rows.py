@@ -111,7 +111,7 @@ def created_rows(undoing: UndoContext) -> CreatedRows:
     fold, said = fold_of(undoing.client, readback, undoing.ids)
     if said is not None:
         raise UsageError(f"{said} The codes of the job cannot be compared with the target.", hint="Try again later.")
-    reading = _Reading(undoing, fold)
+    reading = _CreatedReader(undoing, fold)
     for frame in read_back(undoing.client, readback, undoing.ids, undoing.earlier.options, notes=notes):
         reading.add(frame)
     if readback.import_id is None:
@@ -120,7 +120,7 @@ def created_rows(undoing: UndoContext) -> CreatedRows:
     return reading.result()
 
 
-class _Reading:
+class _CreatedReader:
     """Collects the created rows from the frames of an export."""
 
     def __init__(self, undoing: UndoContext, fold: Fold) -> None:

@@ -21,9 +21,11 @@ from bulkops.readback.fetch.times import rfc3339
 from bulkops.undoing.imported_points import OwnerPoints, balances_of, owner_points, rule_of, total, transactions
 from bulkops.undoing.removals import Removal, first_removal
 from bulkops.undoing.undo_context import UndoContext
-from bulkops.undoing.work import SHOWN, Check, Left, Need, RemovalRequest, UndoFacts
+from bulkops.undoing.work import SHOWN, Left, Need, RemovalRequest, StillNeeded, UndoFacts
 from bulkops_validators.model.contract import Deduction, OwnerDeduction, ProgramKind
 
+LATEST = 2**63 - 1
+"""Stands for the number of a transaction that shows none: it counts as new."""
 CLOCKS = timedelta(days=1)
 """How far the clock of this machine and that of the transactions may be apart."""
 
@@ -65,18 +67,22 @@ class Deducting:
     def refresh(self, job: JobEntry) -> None:
         """Do nothing: each check reads the transactions of its owner."""
 
-    def check(self, job: JobEntry, chunk: ChunkEntry) -> Check:
+    def check(self, job: JobEntry, chunk: ChunkEntry) -> StillNeeded:
         """Return whether a deduction is still needed: its own transaction is missing, and nothing else was deducted."""
         removal = first_removal(job, chunk)
         names = [name for name, number in self._subtractions(job, removal) if number > int(removal.seen)]
         times = names.count(self._name(chunk))
         if times == 1:
-            return Check(need=Need.DONE, why="the transactions of the owner contain this deduction")
+            return StillNeeded(need=Need.DONE, why="the transactions of the owner contain this deduction")
         if times:
-            return Check(need=Need.DONE, certain=False, why=f"the owner has {times} transactions of this deduction")
+            return StillNeeded(
+                need=Need.DONE, certain=False, why=f"the owner has {times} transactions of this deduction"
+            )
         if names:
-            return Check(need=Need.LEAVE, why="points were deducted or spent since the undo began; undo the job again")
-        return Check(need=Need.SEND)
+            return StillNeeded(
+                need=Need.LEAVE, why="points were deducted or spent since the undo began; undo the job again"
+            )
+        return StillNeeded(need=Need.SEND)
 
     def _subtractions(self, job: JobEntry, removal: Removal) -> Iterator[tuple[str, int]]:
         """Yield the name and the number of each subtraction of an owner since shortly before the undo began."""
@@ -92,7 +98,7 @@ class Deducting:
                 (cells_named(page, names, rule.kind) == rule.subtraction)
                 & (cells_named(page, names, "subledgerId") == removal.subledger)
             )
-            numbers = cells_named(kept, names, rule.number).cast(pl.Int64)
+            numbers = cells_named(kept, names, rule.number).cast(pl.Int64, strict=False).fill_null(LATEST)
             yield from zip(cells_named(kept, names, "name"), numbers, strict=True)
 
     def _ids(self, removal: Removal) -> dict[str, int | str]:

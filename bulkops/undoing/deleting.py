@@ -9,7 +9,7 @@ from bulkops.ledger.states import ChunkState
 from bulkops.undoing.created_rows import CreatedRows, created_rows
 from bulkops.undoing.removals import Removal, first_removal, removal_frame
 from bulkops.undoing.undo_context import CHANGED, USED, UndoContext
-from bulkops.undoing.work import SHOWN, Check, Left, Need, RemovalRequest, UndoFacts
+from bulkops.undoing.work import SHOWN, Left, Need, RemovalRequest, StillNeeded, UndoFacts
 from bulkops_validators.model.contract import BatchDeletion, Deletion
 
 ROWS_AT_ONCE = 10_000
@@ -89,11 +89,11 @@ class Deleting:
         going = self._going(found.rows)
         self._remember(going, self._whole_batches(found, going))
 
-    def check(self, job: JobEntry, chunk: ChunkEntry) -> Check:
+    def check(self, job: JobEntry, chunk: ChunkEntry) -> StillNeeded:
         """Return whether the rows of a chunk are still at the target, as they were when the undo was confirmed."""
         first = first_removal(job, chunk)
         here = first.batch in self._batches if first.batch else self._present.get(first.row) == first.created
-        return Check(need=Need.SEND) if here else Check(
+        return StillNeeded(need=Need.SEND) if here else StillNeeded(
             need=Need.LEAVE, why="no longer at the target, or used or changed since the undo began"
         )  # fmt: skip
 

@@ -125,7 +125,7 @@ def _owners_in_file(context: UndoContext) -> pl.Series | None:
 
 
 def _booked(context: UndoContext, page: pl.DataFrame, own: list[str], marker: str) -> pl.DataFrame:
-    """Return the bookings of a page: owner, kind, subledger, start, end, amount, and whose they are."""
+    """Return the bookings of a page: owner, kind, subledger, start, end, amount, and the marks of this job."""
     names, readback = by_lower(page.columns), context.readback
     rule = rule_of(readback)
     owners = [cells_named(page, names, column) for column, _ in OWNERS]

@@ -30,7 +30,7 @@ from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
 from bulkops.undoing.undo_context import UndoContext
-from bulkops.undoing.work import Check, Need, Removing
+from bulkops.undoing.work import Need, Removing, StillNeeded
 from bulkops.upload.stop import Stop
 
 MOST_UNKNOWN = 5
@@ -115,7 +115,7 @@ class UndoRunner:
             self._removing.refresh(self._job)
             self._read_at = now
 
-    def _leave(self, chunk: ChunkEntry, checked: Check) -> None:
+    def _leave(self, chunk: ChunkEntry, checked: StillNeeded) -> None:
         """Record why a chunk is not sent: its work is done already, or must not be done any more."""
         done = checked.need is Need.DONE
         event = EvidenceRead(note=checked.why) if done else AlreadyGone(message=checked.why)
@@ -146,7 +146,7 @@ class UndoRunner:
         return self._move(chunk, ChunkState.ACCEPTED, Removed(status=status), message=""), None
 
     def _refused(self, chunk: ChunkEntry, error: AccessRefused) -> ChunkEntry:
-        """Settle a chunk whose row is unknown to the server; raise the error if it is about the key or the address."""
+        """Settle a chunk with a row that the server does not know; raise an error about the key or the address."""
         if error.status != NOT_FOUND or error.page:
             self._move(chunk, ChunkState.PENDING, Stopped(message=error.message))
             raise error

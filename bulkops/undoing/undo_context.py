@@ -12,7 +12,7 @@ from bulkops.upload.options import RunOptions
 from bulkops_validators.model.contract import Contract, Readback
 
 USED, CHANGED = "used", "changed"
-"""The rows that an undo removes only if it is told to: rows in use, and rows with other values than the import sent."""
+"""The rows that an undo removes only with `--also`: rows in use, and rows with other values than the import sent."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,7 @@ def refuse_unsettled(ledger: LedgerReader, job: JobEntry) -> None:
     """Raise UsageError if a job may still create rows, or if another undo of it is not finished."""
     if job_state(job, ledger.chunks(job.id)) in OPEN_STATES:
         raise UsageError(
-            f"Job {job.id} is not finished, so what it creates is not known yet.",
+            f"Job {job.id} is not finished, so the rows it creates are not known yet.",
             hint=f"Resume it with `bulkops jobs resume {job.id}`, or cancel it with `bulkops jobs cancel {job.id}`.",
         )
     for other in ledger.jobs():

@@ -19,7 +19,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class UndoFacts:
-    """What an undo removes and what it leaves, before its first request.
+    """The rows or points that an undo removes and leaves, before its first request.
 
     `records` rows or owners are removed, among them `used` and `changed` ones; `kept_used` and `kept_changed` rows stay
     unless an option is given. `gone` records of the job have no row any more, `others` have a row that the job did not
@@ -75,7 +75,7 @@ class Need(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class StillNeeded:
     """Whether the request of a chunk is needed, and why not; `certain` is False if only a person can decide."""
 
     need: Need
@@ -95,7 +95,7 @@ class RemovalRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Left:
-    """What is still to be seen at the target after all requests; `why` describes it, blank if nothing is left."""
+    """The rows or deductions that are not done after all requests; `why` describes them, blank if there are none."""
 
     count: int
     keys: tuple[str, ...] = ()
@@ -103,7 +103,7 @@ class Left:
 
 
 class Removing(Protocol):
-    """Reads a target, sends the requests of an undo, and reads back what they did."""
+    """Reads a target, sends the requests of an undo, and reads back their result."""
 
     resend_is_safe: bool
 
@@ -113,11 +113,11 @@ class Removing(Protocol):
     def refresh(self, job: JobEntry) -> None:
         """Read the target again, for the checks that follow."""
 
-    def check(self, job: JobEntry, chunk: ChunkEntry) -> Check:
+    def check(self, job: JobEntry, chunk: ChunkEntry) -> StillNeeded:
         """Return whether a pending chunk must still be sent."""
 
     def request(self, job: JobEntry, chunk: ChunkEntry) -> RemovalRequest:
         """Return the request of a chunk."""
 
     def left(self, job: JobEntry, chunks: Iterable[ChunkEntry]) -> Left:
-        """Read the target back after all chunks were sent or left; return what is not done."""
+        """Read the target back after all chunks were sent or left; return the part that is not done."""

@@ -162,17 +162,13 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 @json_option
 @announced
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    r"""Undo JOB as a new job: remove what it created, or restore what it replaced or changed.
+    """Undo JOB as a new job: remove the rows it created, or restore the rows it replaced or changed.
 
-    \b
-    coupons, referrals, loyalty-cards   deletes the rows that the job created
-    loyalty-points                      deducts the imported points that are still active
-    audiences, collections, stores,
-    store-budgets, loyalty-tiers,
-    loyalty-join-dates                  imports the rows that the job found
-    giveaways, attribute-values         cannot be undone; -o lists the giveaways
+    Coupons, referrals and cards that the job created are deleted. Imported points that are still active are deducted.
+    Audiences, collections, stores, store budgets, tiers and join dates are restored from the rows saved before the job.
+    Giveaways and attribute values cannot be undone; -o lists the giveaways.
 
-    First prints how many rows this removes, adds and changes. Asks on a terminal; elsewhere --yes is required.
+    First prints the rows that this removes, adds and changes. Asks on a terminal; elsewhere --yes is required.
     """
     from bulkops.cli.views.undo_view import undo_job
 

@@ -62,7 +62,7 @@ class UndoProgress(JobProgress):
         confirm(facts, "Restore them?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
 
     def confirm_removal(self, facts: UndoFacts, earlier: JobEntry) -> None:
-        """Print what the undo removes and what it leaves, and ask; without a terminal --yes is required."""
+        """Print the rows that the undo removes and leaves, and ask; without a terminal --yes is required."""
         lines = [*_first_lines(facts, earlier), *_row_lines(facts, earlier), target_line(earlier.target)]
         lines.append(
             f"{counted(facts.requests, 'request')}, at least {facts.least_seconds:,.0f} s under the rate limit."
@@ -72,14 +72,14 @@ class UndoProgress(JobProgress):
 
 
 def _first_lines(facts: UndoFacts, earlier: JobEntry) -> Iterator[str]:
-    """Yield the fact that the question is about, and for points what stays."""
+    """Yield the fact that the question is about, and for points the amounts that stay."""
+    head = f"Undo of job {earlier.id} ({earlier.contract}):"
     if facts.amount is None:
-        yield f"Undo of job {earlier.id} ({earlier.contract}): deletes {counted(facts.records, 'row')} that it created."
+        yield f"{head} deletes {counted(facts.records, 'row')} that the job created."
         return
-    ledgers = counted(facts.records, "ledger of an owner", "ledgers of owners")
     yield (
-        f"Undo of job {earlier.id} ({earlier.contract}): deducts {facts.amount:,f} imported points that "
-        f"are still active, from {ledgers}."
+        f"{head} deducts {facts.amount:,f} imported points that are still active, in "
+        f"{counted(facts.records, 'deduction')}."
     )
     if facts.spent:
         yield f"{facts.spent:,f} imported points were spent, expired or taken back. They are not deducted."
@@ -88,27 +88,26 @@ def _first_lines(facts: UndoFacts, earlier: JobEntry) -> Iterator[str]:
 
 
 def _row_lines(facts: UndoFacts, earlier: JobEntry) -> Iterator[str]:
-    """Yield the facts about rows that differ from what the import created."""
+    """Yield the facts about rows in use, changed rows, and rows that stay."""
     undo = contract_of(earlier).undo
     word = undo.used_word if isinstance(undo, Deletion) else ""
-    if facts.used:
-        yield f"{counted(facts.used, 'row')} of them are {word}; they are deleted as well (--also {USED})."
-    if facts.kept_used:
-        yield f"{counted(facts.kept_used, 'other row')} stay because they are {word}. --also {USED} deletes them, too."
-    if not facts.file_known:
-        yield "The file of the job is missing or was changed, so bulkops cannot tell which rows were changed since."
     named = f" ({', '.join(facts.changed_keys)}{' …' if _more(facts) else ''})" if facts.changed_keys else ""
-    if facts.changed:
-        yield f"{counted(facts.changed, 'row')} of them were changed since the import{named}."
-    if facts.kept_changed:
-        changed = f"{counted(facts.kept_changed, 'row')} stay because they were changed since the import{named}"
-        yield f"{changed}. --also {CHANGED} deletes them, too."
-    if facts.gone:
-        yield f"{counted(facts.gone, 'accepted record')} of the job have no row any more."
-    if facts.others:
-        yield f"{counted(facts.others, 'record')} of the job have a row that it did not create. These rows stay."
-    if facts.foreign:
-        yield f"{counted(facts.foreign, 'row')} with an import id of the job are not in its file. They stay."
+    texts = (
+        (facts.used, f"Among them {word}: {{}}, because of --also {USED}."),
+        (facts.kept_used, f"Rows that stay because they are {word}: {{}}. --also {USED} deletes them, too."),
+        (facts.changed, f"Among them changed since the import: {{}}{named}, because of --also {CHANGED}."),
+        (
+            facts.kept_changed,
+            f"Rows that stay because they were changed since the import: {{}}{named}. --also {CHANGED} deletes them, "
+            "too.",
+        ),
+        (facts.gone, "Accepted records of the job without a row now: {}."),
+        (facts.others, "Records of the job with a row that the job did not create: {}. These rows stay."),
+        (facts.foreign, "Rows with an import id of the job that its file does not contain: {}. They stay."),
+    )
+    if not facts.file_known:
+        yield "The file of the job is missing or was changed, so all its rows count as changed."
+    yield from (text.replace("{}", f"{count:,}") for count, text in texts if count)
 
 
 def _more(facts: UndoFacts) -> bool:
