@@ -12,7 +12,7 @@ from bulkops.fixing.repairs.encoding import printable, redecoded
 from bulkops.fixing.repairs.header import (
     header_repairs,
     keeps_preamble,
-    refuse_unreadable_header,
+    refuse_unreadable_start,
     repaired_header,
 )
 from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_form, repair_record
@@ -23,7 +23,7 @@ from bulkops.fixing.writer import BlockWriter, OriginArrays, Origins, RepairWrit
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import read_file_start
+from bulkops.validation.preamble import FileStart, read_file_start
 from bulkops_validators.model.contract import Contract
 
 BLOCK_BYTES = 8 << 20
@@ -48,19 +48,23 @@ def rewrite(
     with opened(source) as stream:
         reader = ContentReader(stream)
         file_start = read_file_start(reader, contract, renames=options.renames)
-        refuse_unreadable_header(source.path, file_start, shape)
+        opening = _repaired_start(file_start, shape)
+        refuse_unreadable_start(source.path, file_start, shape, opening)
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
-        if keeps_preamble(file_start, shape):
-            lines = file_start.preamble.splitlines(keepends=True)
-            writer.write(b"".join(_line_in_file_form(line, shape) for line in lines))
-        writer.write(repaired_header(file_start, shape))
+        writer.write(opening)
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - file_start.offset, len(block.data)
             touched = any(begin < start + length and start < end for begin, end in scan.touched)
             rewriting.write(block, touched=touched)
     refuse_changed(source, before=scan.sha256, after=reader.sha256)
+
+
+def _repaired_start(file_start: FileStart, shape: RecordShape) -> bytes:
+    """Return the repaired header, with the lines above it that stay."""
+    lines = file_start.preamble.splitlines(keepends=True) if keeps_preamble(file_start, shape) else []
+    return b"".join(_line_in_file_form(line, shape) for line in lines) + repaired_header(file_start, shape)
 
 
 def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
