@@ -7,6 +7,7 @@ import numpy as np
 
 from bulkops.errors import DataError
 from bulkops.fixing.options import AppliedRepair, FixOptions
+from bulkops.fixing.origins import OriginArrays, Origins
 from bulkops.fixing.repairs.carriage_returns import lone_returns, split_at_returns
 from bulkops.fixing.repairs.encoding import printable, redecoded
 from bulkops.fixing.repairs.header import (
@@ -19,9 +20,10 @@ from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_for
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened, refuse_changed
 from bulkops.fixing.unchanged import CellSpans, SortedRecords, UnchangedRecords
-from bulkops.fixing.writer import BlockWriter, OriginArrays, Origins, RepairWriter
+from bulkops.fixing.writer import BlockWriter, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.preamble import FileStart, read_file_start
 from bulkops_validators.model.contract import Contract
@@ -132,7 +134,8 @@ class _RewritePass:
     def _write_records(self, block: Block, laid: Layout) -> None:
         """Write a block: the records that need no repair in runs, the others one by one."""
         found = self._sorted(block, laid)
-        out = BlockWriter(self.writer, self._origins(block, laid), laid.ends - laid.starts)
+        above = block.lines_before(laid.starts)
+        out = BlockWriter(self.writer, self._origins(laid, above + (self.line + 1)), np.diff(above, append=block.feeds))
         spans = CellSpans(block, laid) if found.cells else None
         defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
         view, done = memoryview(block.data), 0
@@ -161,11 +164,10 @@ class _RewritePass:
         cells = {index: places for index, places in found.cells.items() if free[index]}
         return SortedRecords(found.unchanged & free, cells, found.surplus)
 
-    def _origins(self, block: Block, laid: Layout) -> OriginArrays:
-        """Return the origins of the records of a block."""
+    def _origins(self, laid: Layout, lines: Offsets) -> OriginArrays:
+        """Return the origins of the records of a block, which begin at some lines."""
         if self.earlier is not None:
-            return self.earlier.of(laid.starts + self.offset)
-        lines = block.lines_before(laid.starts) + (self.line + 1)
+            return self.earlier.of(lines)
         return OriginArrays(laid.numbers + (self.record + 1), lines, np.zeros(len(lines), np.bool_))
 
     def _repaired(self, raw: bytes, number: int, defect: QuoteDefect | None) -> tuple[list[bytes], list[AppliedRepair]]:
