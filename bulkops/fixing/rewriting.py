@@ -139,8 +139,9 @@ class _RewritePass:
         spans = CellSpans(block, laid) if found.cells else None
         defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
         view, done = memoryview(block.data), 0
-        for index in np.flatnonzero(~found.unchanged).tolist():
-            start, end, number = int(laid.starts[index]), int(laid.ends[index]), int(laid.numbers[index])
+        chosen = np.flatnonzero(~found.unchanged)
+        known = (chosen, laid.starts[chosen], laid.ends[chosen], laid.numbers[chosen])
+        for index, start, end, number in zip(*(each.tolist() for each in known), strict=True):
             out.keep(view[done:start])
             raw, done = block.data[start:end], end
             if number < 0:
@@ -161,7 +162,8 @@ class _RewritePass:
         free = numbers != self.last
         if self.kept:
             free &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
-        cells = {index: places for index, places in found.cells.items() if free[index]}
+        bound = {*np.flatnonzero(~free).tolist()}
+        cells = {index: places for index, places in found.cells.items() if index not in bound}
         return SortedRecords(found.unchanged & free, cells, found.surplus)
 
     def _origins(self, laid: Layout, lines: Offsets) -> OriginArrays:

@@ -124,8 +124,9 @@ class BlockWriter:
     def finish(self) -> None:
         """Write the block, and collect the origins of its records if requested."""
         feeds = np.repeat(self._feeds, self._copies)
+        places = np.cumsum(self._copies) - self._copies if self._split else self._copies
         for index, several in self._split.items():
-            place = int(self._copies[:index].sum())
+            place = int(places[index])
             feeds[place : place + len(several)] = several
         records, lines = (np.repeat(one, self._copies) for one in (self._origins.records, self._origins.lines))
         origins = OriginArrays(records, lines, np.repeat(self._touched, self._copies))
