@@ -70,7 +70,7 @@ soak: setup bytecode  ## Run the long crash and load suites in full, and propert
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "soak or hypothesis" --hypothesis-profile=searching
 
 fuzz: setup  ## Check generated files until FUZZ_INPUTS are done; print how many broke which invariant.
-	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
+	POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
 
 docs: setup  ## Write the generated pages, tables, transcripts and the picture again.
 	$(BIN)/python -m tests.docs.generate
