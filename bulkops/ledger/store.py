@@ -82,7 +82,7 @@ class Ledger(LedgerReader):
         self._open: tuple[frozenset[str], int] | None = None
         if self._is_file:
             self._anchor(engine)
-        self._close = finalize(self, _closed, engine, self._held)  # also if the caller does not close it
+        self._close = finalize(self, _closed, engine, self._watch, self._held)  # also if the caller does not close it
         self._close.atexit = False
 
     @classmethod
@@ -409,8 +409,9 @@ def _prepared(statement: str) -> TextClause:
     return text(statement)
 
 
-def _closed(engine: Engine, held: Sequence[PoolProxiedConnection]) -> None:
+def _closed(engine: Engine, watch: Watch, held: Sequence[PoolProxiedConnection]) -> None:
     """Close all connections of a ledger."""
+    watch.close()
     for connection in held:
         connection.close()
     engine.dispose()
