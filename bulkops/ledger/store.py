@@ -36,6 +36,7 @@ from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
+from bulkops.ledger.prepared import add_row, changed_rows
 from bulkops.ledger.reader import IS_OPEN, JOBS_SINCE, LedgerReader
 from bulkops.ledger.rows import TableRow, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
@@ -222,7 +223,7 @@ class Ledger(LedgerReader):
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
         """Write a new job and its plan; LedgerUnusable if that fails: then no job exists to resume."""
         with self._writing_anew() as connection:
-            connection.execute(ADD_JOB, job_values(job))
+            add_row(connection, ADD_JOB, job_values(job))
             if chunks:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
                 connection.execute(ADD_CHUNKS, rows)
@@ -314,13 +315,13 @@ class Ledger(LedgerReader):
         changed = replace(job, **changes)
         with self._writing() as connection:
             values = job_values(changed)
-            connection.execute(CHANGE_JOB, {**values, "at_job": values.pop("id")})
+            changed_rows(connection, CHANGE_JOB, {"at_job": values.pop("id"), **values})
             self._note(connection, job.id, None, event)
         return changed
 
     def _replace(self, connection: Connection, job: str, before: ChunkEntry, after: ChunkEntry) -> None:
         which = {"at_job": job, "at_number": before.number, "at_state": before.state.value}
-        if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
+        if changed_rows(connection, CHANGE_CHUNK, {**chunk_values(after), **which}) != 1:
             self._watch.check()
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
@@ -337,11 +338,11 @@ class Ledger(LedgerReader):
         stored = redacted_document(event.stored() if document is None else document)
         values["data"] = json.dumps(stored)
         record("ledger", **{**stored, "job": job, "chunk": chunk, "kind": event.kind.value})
-        added = connection.execute(ADD_EVENT, values).inserted_primary_key
+        added = add_row(connection, ADD_EVENT, values)
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")
-        connection.info[NOTED] = int(added[0])
-        return int(added[0])
+        connection.info[NOTED] = added
+        return added
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -354,7 +355,7 @@ class Ledger(LedgerReader):
                 connection.info.pop(NOTED, None)
                 yield connection
                 noted = connection.info.get(NOTED, 0)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             self._refuse_damage(error)
             raise Unfinished(
                 f"The ledger {self.address} cannot be written: {first_line(error)}.",
@@ -395,9 +396,9 @@ def opened_ledger(url: str | None, *, notify: Notify = lambda _: None) -> Iterat
         ledger.close()
 
 
-def _remedy(error: SQLAlchemyError) -> str:
+def _remedy(error: SQLAlchemyError | sqlite3.Error) -> str:
     """Return what to do about a ledger that cannot be written."""
-    if is_out_of_reach(error):
+    if isinstance(error, SQLAlchemyError) and is_out_of_reach(error):
         return BACK
     room = "Free disk space there" if is_full(error.__cause__ or error) else "Make the ledger writable"
     return f"{room}, then resume the job."
