@@ -35,7 +35,7 @@ from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
+from bulkops.ledger.postgres import BACK, WRITING_EVENTS, DatabaseLock, first_line, is_out_of_reach, is_postgres
 from bulkops.ledger.prepared import add_row, changed_rows
 from bulkops.ledger.reader import IS_OPEN, JOBS_SINCE, LedgerReader
 from bulkops.ledger.rows import TableRow, chunk_values, job_values
@@ -81,6 +81,7 @@ class Ledger(LedgerReader):
         self._reading: PoolProxiedConnection | None = None
         self._read_turn, self._open_turn = Lock(), Lock()
         self._open: tuple[frozenset[str], int] | None = None
+        self._settled: int | None = None
         if self._is_file:
             self._anchor(engine)
         self._close = finalize(self, _closed, engine, self._watch, self._held)  # also if the caller does not close it
@@ -184,8 +185,18 @@ class Ledger(LedgerReader):
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def last_event(self) -> int | None:
-        """Return the id of the last event; None with PostgreSQL, where a lower id can be committed later."""
-        return int(self.rows(LAST_EVENT)[0]["last"]) if self._is_file else None
+        """Return the id of an event such that every later commit writes a higher one; None if none is known yet.
+
+        With PostgreSQL a transaction can commit a lower id than another one before. While a transaction writes events,
+        the result is that of the last call without such a transaction.
+        """
+        last = int(self.rows(LAST_EVENT)[0]["last"])
+        if self._is_file:
+            return last
+        # A transaction locks the table before it gets an id. So one that got a lower id and has not ended is found.
+        if not self.rows(WRITING_EVENTS):
+            self._settled = max(last, self._settled or 0)
+        return self._settled
 
     def open_job_ids(self) -> frozenset[str]:
         """Return the ids of the jobs with a chunk that is not in a final state.
