@@ -51,7 +51,7 @@ def test_deductible_points_are_never_more_than_imported_or_than_the_balance(
     amount = result.deductible(Decimal(balance))
     assert 0 <= amount <= min(imported, balance)
     assert result.active + result.pending + result.spent == imported
-    assert amount <= max(0, balance - (result.total - result.active))
+    assert amount <= max(Decimal(0), balance - (result.total - result.active))
 
 
 @given(BOOKINGS)
