@@ -175,3 +175,13 @@ def test_doubled_deduction_is_reported_with_its_owner(
     ended = undone(shell, job)
     assert (ended.code, ended.json["reconciliation"]["verdict"]) == (1, "mismatch")
     assert "more than once" in ended.json["reconciliation"]["reason"]
+
+
+def test_undo_in_a_program_without_transactions_has_nothing_to_deduct(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    with sandbox.state.database.writing() as connection:
+        connection.execute("DELETE FROM point")
+    ended = undone(shell, job)
+    assert (ended.code, "nothing left to undo" in ended.err) == (2, True), ended.err
