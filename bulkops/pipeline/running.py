@@ -308,7 +308,7 @@ def _with_file(context: JobContext, error: BulkopsError | None, observer: Observ
     try:
         changed = context.job_file.change()
     except BulkopsError as unknown:  # of a remote file: the copy that was sent is complete
-        observer.note(f"bulkops could not check whether the file was replaced meanwhile: {unknown.message}")
+        observer.note(f"It is unknown whether the file was replaced meanwhile: {unknown.message}")
         return error
     if changed is None:
         return error

@@ -75,7 +75,7 @@ def saved_before(ledger: Ledger, job: JobEntry, contract: Contract) -> Path:
     if contract.no_undo:
         kept = sum(chunk.records for chunk in ledger.chunks(job.id) if chunk.state is ChunkState.ACCEPTED)
         raise UsageError(
-            f"bulkops cannot undo job {job.id}: its {kept:,} accepted records stay at the target. {contract.no_undo}",
+            f"Job {job.id} cannot be undone: its {kept:,} accepted records stay at the target. {contract.no_undo}",
             hint=f"The records are those of {job.file_path}. `bulkops jobs undo {job.id} -o FILE` lists them as the "
             "target shows them, with those that were given out.",
         )
