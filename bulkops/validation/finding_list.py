@@ -126,6 +126,10 @@ class FindingList:
         """Return the listed findings in file order, each with the number of findings that it causes."""
         return tuple(sorted(map(self._with_explained, self._listed), key=_location))
 
+    def explained(self) -> Mapping[str, str]:
+        """Return the rule of the cause for each rule with findings that it explains."""
+        return {code: cause for cause, codes in self._causes.items() for code in codes if self.counts[code]}
+
     def _is_explained(self, code: str) -> bool:
         """Return whether the findings of a rule are caused by a listed finding."""
         return any(code in explained for explained in self._causes.values())

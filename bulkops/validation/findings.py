@@ -141,6 +141,7 @@ class FileReport:
 
     `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
     and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
+    `explained` has the rule of the cause for each rule with findings that follow from it.
     """
 
     path: str
@@ -157,13 +158,15 @@ class FileReport:
     suppressed: int = 0
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
+    explained: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def repairs(self) -> dict[str, int]:
         """The number of findings that `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
         found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
         for code, count in self.counts.items():
-            if (repair := RULES[code].repair) in found:
+            # A repair of the cause also repairs what it explains, and nothing else does.
+            if (repair := RULES[self.explained.get(code, code)].repair) in found:
                 found[repair] += count
         return {repair.value: count for repair, count in found.items()}
 

@@ -161,6 +161,7 @@ class ReportBuilder:
             unreadable=unreadable or self.changed,
             suppressed=self.findings.suppressed,
             stopped=self._stopped,
+            explained=self.findings.explained(),
             digests=np.concatenate(self._digests) if self._digests else None,
         )
 
