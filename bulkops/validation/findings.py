@@ -142,6 +142,7 @@ class FileReport:
     `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
     and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
     `explained` has the rule of the cause for each rule with findings that follow from it.
+    `columns` are the contract's columns that the file has; None if its header was not read.
     """
 
     path: str
@@ -159,6 +160,7 @@ class FileReport:
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
     explained: Mapping[str, str] = field(default_factory=dict)
+    columns: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def repairs(self) -> dict[str, int]:
