@@ -62,6 +62,7 @@ class FindingList:
         field: int | None = None,
         value: str | None = None,
         origin: SourceOrigin | None = None,
+        rename: str | None = None,
     ) -> Finding:
         """Return a finding with the severity of its rule; a long message or value is shortened."""
         return Finding(
@@ -75,6 +76,7 @@ class FindingList:
             field=field,
             value=None if value is None else _shortened(value),
             origin=origin,
+            rename=rename,
         )
 
     def add(
@@ -86,11 +88,12 @@ class FindingList:
         byte: int | None = None,
         column: str | None = None,
         field: int | None = None,
+        rename: str | None = None,
     ) -> None:
         """Count and list a finding that belongs to no record."""
         if code in self.codes:
             self.counts[code] += 1
-            self.list(self.finding(code, message, line=line, byte=byte, column=column, field=field))
+            self.list(self.finding(code, message, line=line, byte=byte, column=column, field=field, rename=rename))
 
     def list(self, finding: Finding) -> None:
         """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""
@@ -122,6 +125,10 @@ class FindingList:
     def in_file_order(self) -> tuple[Finding, ...]:
         """Return the listed findings in file order, each with the number of findings that it causes."""
         return tuple(sorted(map(self._with_explained, self._listed), key=_location))
+
+    def explained(self) -> Mapping[str, str]:
+        """Return the rule of the cause for each rule with findings that it explains."""
+        return {code: cause for cause, codes in self._causes.items() for code in codes if self.counts[code]}
 
     def _is_explained(self, code: str) -> bool:
         """Return whether the findings of a rule are caused by a listed finding."""

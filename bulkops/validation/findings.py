@@ -1,5 +1,6 @@
 """The result of a validation: findings, a report for each file, and one for all files."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from bulkops.json_documents.findings import FileFindings, FindingDocument, SnapshotSource, ValidationDocument
     from bulkops.validation.digests import Digests
 
+RENAME = "--rename OLD=NEW"
+"""The option of `bulkops fix` as rules write it, for the names of a file to be put in."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
@@ -24,7 +28,8 @@ class Finding:
     the physical line, from 1, on which the record begins; for single bytes, the line that contains them. `byte` counts
     from 0 and points at the cell, or at the defect itself. `field` is the position of the column, from 1. `column` and
     `value` are None if the finding is not about a single cell. `explains` is the number of findings that this one
-    causes: they are counted and not listed. `origin` is the legacy row of the record, if the file was mapped.
+    causes: they are counted and not listed. `origin` is the legacy row of the record, if the file was mapped. `rename`
+    is OLD=NEW if renaming a column would fix the finding.
     """
 
     code: str
@@ -38,6 +43,7 @@ class Finding:
     value: str | None = None
     explains: int = 0
     origin: SourceOrigin | None = None
+    rename: str | None = None
 
     @property
     def name(self) -> str:
@@ -47,7 +53,8 @@ class Finding:
     @property
     def help(self) -> str:
         """How to fix the finding."""
-        return RULES[self.code].fix
+        fix = RULES[self.code].fix
+        return fix if self.rename is None else fix.replace(RENAME, f"--rename {shlex.quote(self.rename)}")
 
     def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""
@@ -134,6 +141,7 @@ class FileReport:
 
     `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
     and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
+    `explained` has the rule of the cause for each rule with findings that follow from it.
     `columns` are the contract's columns that the file has; None if its header was not read.
     """
 
@@ -151,6 +159,7 @@ class FileReport:
     suppressed: int = 0
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
+    explained: Mapping[str, str] = field(default_factory=dict)
     columns: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -158,7 +167,8 @@ class FileReport:
         """The number of findings that `bulkops fix` may repair: safely, with an option, and only with --unsafe."""
         found = dict.fromkeys((Repair.SAFE, Repair.OPTION, Repair.UNSAFE), 0)
         for code, count in self.counts.items():
-            if (repair := RULES[code].repair) in found:
+            # A repair of the cause also repairs what it explains, and nothing else does.
+            if (repair := RULES[self.explained.get(code, code)].repair) in found:
                 found[repair] += count
         return {repair.value: count for repair, count in found.items()}
 

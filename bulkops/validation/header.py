@@ -30,13 +30,17 @@ SEPARATOR_NAMES = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "
 
 @dataclass(frozen=True)
 class HeaderFault:
-    """A defect of the header; `column` is the name concerned, `at` its offset in the line."""
+    """A defect of the header; `column` is the name concerned, `at` its offset in the line.
+
+    `means` is the column that the name probably means, if renaming it would fix the defect.
+    """
 
     code: str
     message: str
     column: str | None = None
     at: int = 0
     field: int | None = None
+    means: str | None = None
 
 
 @dataclass(frozen=True)
@@ -227,7 +231,8 @@ def _assign(
         columns.append(name)
         taken.setdefault(name, field.name)
         if fault is not None:
-            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position))
+            means = _meaning(fault[0], field.name, contract, free)
+            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position, means))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
     seen: Counter[str] = Counter()
@@ -257,7 +262,7 @@ def _contested(column: str, rivals: list[_Field], places: list[int]) -> HeaderFa
         f"{', '.join(others)} and {last} could each be the column {column!r}, so bulkops uses none of them; "
         f"choose one, for example with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`"
     )
-    return HeaderFault("HDR116", message, first, rivals[0].at, places[0] + 1)
+    return HeaderFault("HDR116", message, first, rivals[0].at, places[0] + 1, column)
 
 
 def _padded(field: _Field, position: int) -> HeaderFault:
@@ -289,6 +294,13 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
             f"this name usually means {rival!r}, but the file also has that column: check which one contains its values"
         )
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
+
+
+def _meaning(code: str, name: str, contract: Contract, free: list[str]) -> str | None:
+    """Return the column to which a name with a defect should be renamed; None if that is unknown, or no fix."""
+    if code == "HDR115":
+        return annotated(name.strip())
+    return suggestion(name, contract, among=free) if code == "HDR102" else None
 
 
 def _missing(

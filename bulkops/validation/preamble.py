@@ -44,7 +44,8 @@ _WIDE = {
 class Notice:
     """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules that report consequences of this defect.
+    `explains` are the rules that report consequences of this defect. `means` is the column that the name in `column`
+    probably means, if renaming it would fix the defect.
     """
 
     code: str
@@ -54,6 +55,7 @@ class Notice:
     column: str | None = None
     field: int | None = None
     explains: frozenset[str] = frozenset()
+    means: str | None = None
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,12 @@ def read_file_start(
     for cause in _causes(header, below, contract, mask=mask):
         at = (head.lines + 1, head.offset)
         head.notices.append(Notice(cause.code, cause.message, *at, explains=cause.explains))
+    goes = not preamble or removable(preamble, header)
     if preamble:
-        head.notices.insert(place, _preamble_notice(preamble, head))
+        head.notices.insert(place, _preamble_notice(preamble, head, doubtful=not goes))
     head.notices += _notices_of(header, line, head)
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    goes = not preamble or removable(preamble, header)
     return FileStart(
         header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
     )
@@ -148,7 +150,7 @@ def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
         # A byte is on its own line, a name on the line on which the header begins.
         above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
         at = (head.lines + above + 1, head.offset + fault.at)
-        yield Notice(fault.code, fault.message, *at, fault.column, fault.field)
+        yield Notice(fault.code, fault.message, *at, fault.column, fault.field, means=fault.means)
 
 
 def wide_encoding(raw: bytes) -> str | None:
@@ -237,11 +239,12 @@ def _skip_preamble(head: _Head, contract: Contract, renames: Mapping[str, str]) 
     return preamble
 
 
-def _preamble_notice(preamble: bytes, head: _Head) -> Notice:
+def _preamble_notice(preamble: bytes, head: _Head, *, doubtful: bool) -> Notice:
     """Return the notice about lines in front of the header; it points at the first of them."""
     count = preamble.count(b"\n")
     lines = "1 line precedes" if count == 1 else f"{count:,} lines precede"
-    message = f"the header is on line {head.lines + 1:,}; {lines} it"
+    doubt = (" and may be a record" if count == 1 else " and may be records") if doubtful else ""
+    message = f"the header is on line {head.lines + 1:,}; {lines} it{doubt}"
     return Notice("HDR111", message, head.lines - count + 1, head.offset - len(preamble))
 
 

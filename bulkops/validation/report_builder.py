@@ -70,8 +70,15 @@ class ReportBuilder:
         self.findings.add_causes(file_start.notices)
         for notice in file_start.notices:
             byte = self._reported(notice.byte)
+            rename = f"{notice.column}={notice.means}" if notice.column and notice.means else None
             self.findings.add(
-                notice.code, notice.message, line=notice.line, byte=byte, column=notice.column, field=notice.field
+                notice.code,
+                notice.message,
+                line=notice.line,
+                byte=byte,
+                column=notice.column,
+                field=notice.field,
+                rename=rename,
             )
 
     def add(self, result: BlockResult) -> None:
@@ -155,6 +162,7 @@ class ReportBuilder:
             unreadable=unreadable or self.changed,
             suppressed=self.findings.suppressed,
             stopped=self._stopped,
+            explained=self.findings.explained(),
             digests=np.concatenate(self._digests) if self._digests else None,
             columns=header.present if header is not None else None,
         )

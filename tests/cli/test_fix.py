@@ -299,6 +299,22 @@ def test_a_document_counts_the_remaining_findings(tmp_path: Path) -> None:
     assert report["left"] == {"errors": 1, "warnings": 0, "counts": {"HDR116": 1}}
 
 
+def test_commands_that_rename_columns_have_the_names_of_the_file(tmp_path: Path) -> None:
+    source, target = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"Coupon Code,Usage Limit,expirydate (UTC)\nABCDE,1,2030-01-01T00:00:00Z\n")
+    names = ("Coupon Code=value", "Usage Limit=limitval", "expirydate (UTC)=expirydate")
+    checked = Shell(tmp_path).run("validate", "coupons", str(source))
+    assert all(f"`bulkops fix --rename '{name}'`" in checked.out for name in names)
+    lines = fix("coupons", source, "-o", target).stdout.splitlines()
+    again = f"    bulkops fix coupons {source} -o {target} --overwrite"
+    assert f"{again} --rename '{names[0]}' --rename '{names[1]}'" in lines
+    assert f"{again} --rename '{names[2]}'" in lines
+    result = fix(
+        "coupons", source, "-o", target, "--overwrite", *(word for name in names for word in ("--rename", name))
+    )
+    assert result.stdout.splitlines()[-1] == "no findings remain: the copy is valid"
+
+
 def test_remaining_findings_of_a_copy_on_stdout_are_printed_on_stderr(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes(b"value\nCAF\xe91\n")
     ended = Shell(tmp_path).run("validate", "coupons", str(tmp_path / "in.csv"))

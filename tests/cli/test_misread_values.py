@@ -224,7 +224,7 @@ def test_accepted_decimals_are_imported_and_the_proof_accepts_them_too(
     assert (again.code, again.json["notes"]) == (0, [])
 
 
-@pytest.mark.parametrize("word", ["TYP101", "COD101", "NOPE", "XLS115"])
+@pytest.mark.parametrize("word", ["TYP101", "COD101", "NOPE", "XLS103"])
 def test_accept_of_a_rule_that_cannot_be_accepted_is_a_usage_error(word: str, tmp_path: Path) -> None:
     file = tmp_path / "f.csv"
     file.write_text(POINTS)
@@ -281,6 +281,17 @@ def test_ids_that_were_made_numbers_are_reported_and_restored_by_an_unsafe_fix(
         assert fixed.read_bytes() == file.read_bytes()
         run("fix", contract.name, file, "-o", fixed, "--overwrite", "--unsafe")
         assert fixed.read_text() == file.read_text().replace(".0,", ",").replace(".0\n", "\n")
+
+
+def test_ids_that_were_made_numbers_stop_an_import_until_they_are_accepted(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "f.csv"
+    file.write_text("customerprofileid,amount\n100200.0,5\n100201.0,5\n")
+    words = ("import", "loyalty-points", str(file), *PROGRAM, "--yes", "--settle", "0.5", "--json")
+    refused = shell.run(*words)
+    assert (refused.code, "--accept XLS115" in refused.err) == (5, True)
+    assert shell.run(*words, "--accept", "id-with-decimals").code == 0
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from bulkops.reading.sources import Source
     from bulkops.validation.findings import FileReport, Finding
 
+_EXAMPLES = 20
+"""Examples of each rule; the first one is shown, and all columns to rename are named."""
+
 
 def validate_copy(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
-    """Return the findings of a repaired copy, with one example of each rule."""
+    """Return the findings of a repaired copy, with a few examples of each rule."""
     from bulkops.clock import SystemClock
     from bulkops.validation.engine import validate_files
     from bulkops.validation.settings import ValidationSettings
 
-    settings = ValidationSettings(max_findings=1, now=SystemClock().now(), mask=mask)
+    settings = ValidationSettings(max_findings=_EXAMPLES, now=SystemClock().now(), mask=mask)
     return validate_files(contract, [copy], settings=settings).files[0]
 
 
@@ -46,15 +49,24 @@ def print_remaining(
         return
     echo(f"findings that remain in the copy: {errors}, {warnings}")
     options = {code: next_step(code, given) for code in report.counts}
-    examples = {finding.code: finding for finding in report.findings}
+    examples = {finding.code: finding for finding in reversed(report.findings)}
     for code, count in report.counts.items():
         if code not in examples and any(finding.explains for finding in report.findings):
             continue  # it follows from another finding
         echo(one_line(f"  {code} {count:,}: {_description(examples.get(code))}"))
         for option in options[code]:
-            echo(f"    {shlex.join(command)} {option}")
+            echo(f"    {shlex.join(command)} {_named(option, code, report)}")
     if not all(options.values()):
         echo(f"  {shlex.join(['bulkops', 'validate', report.contract, report.path])} lists all of them")
+
+
+def _named(option: str, code: str, report: "FileReport") -> str:
+    """Return an option as it fixes the findings of a rule: columns to rename have their names if these are known."""
+    from bulkops.validation.findings import RENAME
+
+    known = report.findings if option == RENAME else ()
+    renames = [finding.rename for finding in known if finding.code == code and finding.rename]
+    return shlex.join(word for rename in renames for word in ("--rename", rename)) if renames else option
 
 
 def _description(example: "Finding | None") -> str:

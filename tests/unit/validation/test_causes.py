@@ -79,6 +79,30 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
 
 
+def test_lines_above_a_header_with_as_many_fields_may_be_records() -> None:
+    points = b"customerprofileid,amount\nc-1,10\n"
+    (named,) = check("loyalty-points", b"Customer,Points\n" + points).findings
+    assert named.message == "the header is on line 2; 1 line precedes it and may be a record"
+    (noted,) = check("loyalty-points", b"Report\n" + points).findings
+    assert noted.message == "the header is on line 2; 1 line precedes it"
+
+
+@pytest.mark.parametrize(
+    ("data", "contract", "repairs"),
+    [
+        # Renaming the columns of another import repairs nothing.
+        (b"identifier,state,customerprofileids\nCARD1,active,\n", "coupons", (0, 0, 0)),
+        (b"id,created,campaignid,value,usagelimit,usagecounter\n1,,1,CODE1,1,0\n", "coupons", (0, 0, 6)),
+        (b"item\n" + b"Caf\xe9 one\n" * 12, "collections", (0, 13, 11)),
+        (b"item;note\nA;x\n", "collections", (1, 1, 0)),
+    ],
+)
+def test_findings_that_follow_from_a_cause_count_as_repaired_like_the_cause(
+    data: bytes, contract: str, repairs: tuple[int, int, int]
+) -> None:
+    assert tuple(check(contract, data).repairs.values()) == repairs
+
+
 @ALL
 def test_a_low_header_may_have_blank_names_behind_it(contract: Contract) -> None:
     lines = file_of(contract).splitlines()

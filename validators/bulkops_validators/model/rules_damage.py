@@ -140,11 +140,14 @@ SPREADSHEET_RULES: tuple[Rule, ...] = (
         "XLS115",
         "id-with-decimals",
         "Nearly all ids or codes of the column are whole numbers with decimals, such as 100200.0.",
-        why="A spreadsheet, or pandas with blank cells, changed ids into numbers: 100200 became 100200.0.",
+        acceptable=True,
+        why="A spreadsheet, or pandas with blank cells, changed ids into numbers: 100200 became 100200.0. The platform "
+        "would create customers and codes that nobody has, so an import stops.",
         bad="100200.0",
         good="100200",
         repair="unsafe",
-        fix="Format the column as text and export again; `bulkops fix --unsafe` removes the decimals.",
+        fix="Format the column as text and export again; `bulkops fix --unsafe` removes the decimals. If the decimals "
+        "belong to the ids, `bulkops import --accept XLS115` sends the file.",
     ),
 )
 

@@ -320,8 +320,8 @@ HEADER_RULES: tuple[Rule, ...] = (
         bad="value,expiry",
         good="value,expirydate",
         repair="option",
-        fix="Correct the name or remove the column. `bulkops fix --rename 'Usage Limit=limitval'`, for example, "
-        "renames it. bulkops suggests names for words of other tools but never replaces them itself.",
+        fix="Correct the name or remove the column. `bulkops fix --rename OLD=NEW` renames it. bulkops suggests names "
+        "for words of other tools but never replaces them itself.",
     ),
     error(
         "HDR103",
@@ -399,7 +399,7 @@ HEADER_RULES: tuple[Rule, ...] = (
         "would become codes.",
         bad="Code,Value",
         good="value",
-        fix="Rename the correct column, such as with `bulkops fix --rename 'Code=value'`, and remove the other one.",
+        fix="Rename the correct column, such as with `bulkops fix --rename OLD=NEW`, and remove the other one.",
         repair="option",
     ),
     error(
@@ -455,7 +455,7 @@ HEADER_RULES: tuple[Rule, ...] = (
         good="value,limit",
         repair="option",
         fix="Check that the values have the documented unit, then use only the name: "
-        "`bulkops fix --rename 'limit (EUR)=limit'`, or --unsafe for all columns.",
+        "`bulkops fix --rename OLD=NEW`, or --unsafe for all columns.",
     ),
     error(
         "HDR110",
