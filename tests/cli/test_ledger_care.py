@@ -14,7 +14,7 @@ import pytest
 
 from bulkops.ledger.care import back_up
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Shell
+from tests.cli.running import Inside, Shell
 
 INBOX = """
 [targets.test]
@@ -193,3 +193,13 @@ def test_prune_keeps_everything_of_an_unsettled_job(shell: Shell) -> None:
     connection.close()
     done = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--yes", "--json")
     assert json.loads(done.out)["files"] == []
+
+
+@pytest.mark.parametrize("words", [("check",), ("backup", "copy.zip"), ("prune", "--yes")])
+def test_a_missing_ledger_is_named_and_not_created(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = Inside(tmp_path / "state").run("ledger", *words, "--ledger", str(tmp_path / "typo.db"))
+    assert (ended.code, "There is no ledger at" in ended.err) == (2, True), ended
+    assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.zip"))

@@ -12,6 +12,7 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.cli.output.prompt import confirm
+from bulkops.errors import UsageError
 from bulkops.wording import counted
 
 if TYPE_CHECKING:
@@ -36,10 +37,9 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.care import back_up
-    from bulkops.settings import default_ledger_url
     from bulkops.writing import whole_file
 
-    url = ledger or default_ledger_url()
+    url = _existing(ledger)
     with whole_file(file, output_permit(overwrite=overwrite, ledger=ledger)) as out:
         made = back_up(url, out, now=SystemClock().now())
     if as_json:
@@ -70,9 +70,8 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     """
     from bulkops.ledger.care import check_ledger
     from bulkops.ledger.paths import without_password
-    from bulkops.settings import default_ledger_url
 
-    url = ledger or default_ledger_url()
+    url = _existing(ledger)
     with read_ledger(ledger) as book:
         problems, jobs = check_ledger(url, book), len(book.jobs())
     fatal = [problem for problem in problems if problem.fatal]
@@ -117,6 +116,7 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
     from bulkops.ledger import care
 
     age = parse_length(older_than, option="--older-than", unit="d", zero=True)
+    _existing(ledger)
     with read_ledger(ledger) as book:
         found = care.prunable(book, before=SystemClock().now() - age, digests=digests)
         if found.files and not dry_run:
@@ -140,9 +140,22 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
         for path in found.files:
             console().result(str(path))
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
-    if found.files:
-        console().next_step = "bulkops ledger prune" if dry_run else "bulkops ledger check"
+    console().next_step = "bulkops ledger prune" if found.files and dry_run else "bulkops ledger check"
 
 
 def _fact(jobs: int, files: int, size: int) -> str:
     return f"{counted(jobs, 'settled job')} of that age with {counted(files, 'file')}, {size:,} bytes."
+
+
+def _existing(ledger: str | None) -> str:
+    """Return the URL of a ledger; UsageError if its file is missing: an empty ledger would pass every check."""
+    from bulkops.ledger.paths import plain_path
+    from bulkops.settings import default_ledger_url
+
+    url = ledger or default_ledger_url()
+    path = plain_path(url)
+    if path is not None and not path.exists():
+        raise UsageError(
+            f"There is no ledger at {path}.", hint="Name it with --ledger, or BULKOPS_LEDGER. An import creates one."
+        )
+    return url
