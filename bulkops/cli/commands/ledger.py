@@ -68,12 +68,16 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 
     Exit code 1: the data of the ledger may be wrong.
     """
-    from bulkops.ledger.care import check_ledger
+    from bulkops.ledger.care import LedgerProblem, check_ledger
+    from bulkops.ledger.damage import LedgerDamaged
     from bulkops.ledger.paths import without_password
 
     url = _existing(ledger)
-    with read_ledger(ledger) as book:
-        problems, jobs = check_ledger(url, book), len(book.jobs())
+    try:
+        with read_ledger(ledger) as book:
+            problems, jobs = check_ledger(url, book), len(book.jobs())
+    except LedgerDamaged as error:
+        problems, jobs = [LedgerProblem(message=f"SQLite cannot read the file: {error.reason}")], 0
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
         checked: LedgerCheckDocument = {
@@ -90,7 +94,10 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     console().result(f"{without_password(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
     if fatal:
         console().note("Restore a backup, or compare the jobs named above with `bulkops reconcile --job JOB`.")
-    console().next_step = "bulkops reconcile --job JOB" if fatal else "bulkops ledger backup ledger.zip"
+    if not fatal:
+        console().next_step = "bulkops ledger backup ledger.zip"
+    elif any(problem.job for problem in fatal):
+        console().next_step = "bulkops reconcile --job JOB"
     return 1 if fatal else 0
 
 
@@ -156,6 +163,7 @@ def _existing(ledger: str | None) -> str:
     path = plain_path(url)
     if path is not None and not path.exists():
         raise UsageError(
-            f"There is no ledger at {path}.", hint="Name it with --ledger, or BULKOPS_LEDGER. An import creates one."
+            f"The ledger {path} does not exist.",
+            hint="Name it with --ledger, or BULKOPS_LEDGER. An import creates one.",
         )
     return url
