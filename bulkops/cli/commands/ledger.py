@@ -1,5 +1,6 @@
 """`bulkops ledger`: back up, check and prune the database that stores jobs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,32 +109,38 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 @own_option(
     "--digests", is_flag=True, help="Also remove digests; repeated records of these jobs are then no longer recognised."
 )
+@own_option(
+    "--mapped", is_flag=True, help="Also remove the mapped files of recipes, if their job in this ledger is proved."
+)
 @own_option("--dry-run", is_flag=True, help="List the files to remove, and remove nothing.")
 @sure_option
 @ledger_option
 @json_option
-def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove files of settled jobs: previous contents of replacements, rejected records, stored DataFrames.
+def prune(older_than: str, ledger: str | None, *, yes: bool, as_json: bool, **choices: bool) -> None:
+    """Remove files of settled jobs: saved rows of the target, rejected records, stored DataFrames.
 
-    The jobs and their import ids stay in the ledger, so a second import is still detected. After the previous content
-    of a replacement was removed, the replacement can no longer be undone.
+    The jobs and their import ids stay in the ledger, so a second import is still detected. A job without its saved rows
+    can no longer be undone. With --mapped, mapped files of proved jobs are removed as well; jobs of other ledgers may
+    need them.
     """
     from bulkops.clock import SystemClock
     from bulkops.exporting.time_slices import parse_length
     from bulkops.ledger import care
+    from bulkops.settings import mapped_folder
 
     age = parse_length(older_than, option="--older-than", unit="d", zero=True)
     _existing(ledger)
     with read_ledger(ledger) as book:
-        found = care.prunable(book, before=SystemClock().now() - age, digests=digests)
-        if found.files and not dry_run:
+        mapped = mapped_folder() if choices["mapped"] else None
+        found = care.prunable(book, before=SystemClock().now() - age, digests=choices["digests"], mapped=mapped)
+        if found.files and not choices["dry_run"]:
             facts = [
                 _fact(found.jobs, len(found.files), found.bytes),
-                "Afterwards, replacements among these jobs cannot be undone.",
+                *_kinds(found.files, mapped),
             ]
             confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
             care.prune(book, found)
-    removed = bool(found.files) and not dry_run
+    removed = bool(found.files) and not choices["dry_run"]
     if as_json:
         document: PruneDocument = {
             "jobs": found.jobs,
@@ -143,11 +150,22 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
         }
         console().emit_json(document)
         return
-    if dry_run:
+    if choices["dry_run"]:
         for path in found.files:
             console().result(str(path))
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
-    console().next_step = "bulkops ledger prune" if found.files and dry_run else "bulkops ledger check"
+    again = found.files and choices["dry_run"]
+    console().next_step = "bulkops ledger prune" if again else "bulkops ledger check"
+
+
+def _kinds(files: tuple[Path, ...], mapped: Path | None) -> Iterator[str]:
+    """Yield a fact for each kind of file that a user may still need."""
+    from bulkops.upload.job_files import BEFORE
+
+    if saved := sum(path.name == BEFORE for path in files):
+        yield f"{counted(saved, 'file')} with saved rows among them: these jobs can then no longer be undone."
+    if kept := sum(mapped in path.parents for path in files if mapped):
+        yield f"{counted(kept, 'file')} of mapped recipes among them: reports can then no longer name legacy rows."
 
 
 def _fact(jobs: int, files: int, size: int) -> str:
