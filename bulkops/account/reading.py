@@ -169,7 +169,8 @@ class AccountReader:
     def whole(self, ids: Mapping[str, int]) -> Account:
         """Return the account with all parts of a snapshot; `ids` limit it to one application, campaign or program.
 
-        UsageError if nothing could be read.
+        Unfinished if the server failed: a part would be missing for no lasting reason. UsageError if the key may read
+        nothing.
         """
         draft = _Draft(left=None, pages=PAGE)
         for name in ("application", "program"):
@@ -187,9 +188,12 @@ class AccountReader:
                 self._list(draft, LISTS["campaign"], inside)
             self._list(draft, LISTS["application collections"], inside)
             self._stores(draft, inside)
+        if self._broken:
+            reason = next(unread.why for unread in draft.unread if unread.why != self._broken).removesuffix(".")
+            raise Unfinished(f"The account was not read completely: {reason}.", hint="Run the command again.")
         if not draft.complete and not any(draft.parts.values()):
-            reasons = "; ".join(f"{unread.what}: {unread.why}" for unread in draft.unread)
-            raise UsageError(f"No part of the account could be read. {reasons}", hint="Run: bulkops doctor")
+            reasons = "; ".join(f"{unread.what}: {unread.why.removesuffix('.')}" for unread in draft.unread)
+            raise UsageError(f"No part of the account could be read: {reasons}.", hint="Run: bulkops doctor")
         return draft.account(self._base_url, self._client)
 
     def search_profiles(self, names: list[str], *, sandbox: bool) -> set[str] | None:

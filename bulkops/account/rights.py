@@ -115,10 +115,7 @@ def _tried(
 def _asked(client: ApiClient, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[Granted, str]:
     try:
         with client.stream(path, ids, params, attempts=2) as streamed:
-            start = next(streamed.iter_bytes(), b"")
-        if is_page(start):  # a login page or a firewall, which never saw the key
-            return FAILED, f"the server sent {describe_body(start, hide=redacted)}"
-        return GRANTED, ""
+            return _judged(next(streamed.iter_bytes(), b""))
     except ServerRefused:
         return GRANTED, ""  # the server accepted the key and rejected the request for another reason
     except AccessRefused as error:
@@ -128,6 +125,11 @@ def _asked(client: ApiClient, path: str, ids: Mapping[str, int], params: Mapping
         return (DENIED, "") if error.status in (401, 403) else (FAILED, error.message)
     except Unfinished as error:
         return FAILED, error.message
+
+
+def _judged(start: bytes) -> tuple[Granted, str]:
+    """Judge a response of success by its first bytes: a login page or a firewall never looked at the key."""
+    return (FAILED, f"the server sent {describe_body(start, hide=redacted)}") if is_page(start) else (GRANTED, "")
 
 
 def _without_ids(operation: str, path: str, missing: list[str], used_by: str) -> Right:

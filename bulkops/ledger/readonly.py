@@ -12,6 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from bulkops.errors import UsageError
+from bulkops.ledger.damage import LedgerDamaged, is_damage
 from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import TableRow
@@ -24,15 +25,16 @@ VERSION = "SELECT max(version) FROM bulkops_ledger"
 class ReadOnlyLedger(LedgerReader):
     """Reads a ledger of this version, also on a read-only file system."""
 
-    def __init__(self, connection: sqlite3.Connection, *, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, connection: sqlite3.Connection, *, path: Path) -> None:
+        self.folder = folder_beside(path)
+        self._path = path
         self._connection = connection
 
     @classmethod
     def open(cls, url: str) -> Self | None:
         """Open a ledger; None if it needs more than that: another database, an older version, no file yet.
 
-        UsageError if it cannot be read.
+        UsageError if it cannot be read, LedgerDamaged if its file is damaged.
         """
         path = plain_path(url)
         if path is None or not path.exists():
@@ -43,11 +45,11 @@ class ReadOnlyLedger(LedgerReader):
                 opened.callback(connection.close)
                 version = checked_version(connection.execute(VERSION).fetchone()[0]) if _made(connection) else 0
             except sqlite3.Error as error:
-                raise UsageError(f"The ledger {path} cannot be read: {error}.") from None
+                raise _unreadable(path, error) from None
             if version != LATEST:
                 return None
             opened.pop_all()
-        return cls(connection, folder=folder_beside(path))
+        return cls(connection, path=path)
 
     def rows(self, statement: str, **values: Any) -> Sequence[TableRow]:
         """Return the rows of a statement by column name; UsageError if they cannot be read."""
@@ -56,11 +58,16 @@ class ReadOnlyLedger(LedgerReader):
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
         except sqlite3.Error as error:
-            raise UsageError(f"The ledger cannot be read: {error}.") from None
+            raise _unreadable(self._path, error) from None
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
+
+
+def _unreadable(path: Path, error: sqlite3.Error) -> UsageError:
+    message = f"The ledger {path} cannot be read: {error}."
+    return LedgerDamaged(message, reason=str(error)) if is_damage(error) else UsageError(message)
 
 
 def _made(connection: sqlite3.Connection) -> bool:

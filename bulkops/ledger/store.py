@@ -31,6 +31,7 @@ from bulkops.disk import is_full
 from bulkops.errors import LedgerLost, LedgerUnusable, Unfinished, UsageError
 from bulkops.journal import record
 from bulkops.ledger.claims import claim_import
+from bulkops.ledger.damage import LedgerDamaged, is_damage
 from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
@@ -42,7 +43,7 @@ from bulkops.ledger.rows import TableRow, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
 from bulkops.ledger.tables import CHUNKS, EVENTS, JOBS
 from bulkops.ledger.upgrade import Notify, bring_up_to_date, identity_of
-from bulkops.ledger.watch import BROKEN, Watch
+from bulkops.ledger.watch import Watch
 from bulkops.redaction import redacted_document
 from bulkops.settings import default_ledger_url
 
@@ -105,6 +106,8 @@ class Ledger(LedgerReader):
                 problem = (
                     f"The ledger {parsed.render_as_string()} cannot be used: {first_line(error)}. Nothing was sent."
                 )
+                if is_damage(error.__cause__):
+                    raise LedgerDamaged(problem, reason=first_line(error)) from None
                 if is_out_of_reach(error):
                     raise LedgerUnusable(problem, hint=f"{BACK} Or give another ledger with --ledger.") from None
                 room = "Free disk space there, or give" if is_full(error.__cause__ or error) else "Give"
@@ -379,7 +382,7 @@ class Ledger(LedgerReader):
         """Raise if the files of the ledger were lost or damaged during a job; return if it is only busy or full."""
         self._watch.check()
         raised = error.__cause__ if isinstance(error, SQLAlchemyError) else error
-        if getattr(raised, "sqlite_errorname", "").startswith(BROKEN):
+        if is_damage(raised):
             lost = self._watch.broken(first_line(error))
             if lost is not None:
                 raise lost from None

@@ -23,7 +23,6 @@ from bulkops.errors import BulkopsError, LedgerLost, Unfinished
 Inode = tuple[int, int]
 LAST_EVENT = "SELECT COALESCE(MAX(id), 0) FROM events"
 BUSY = ("SQLITE_BUSY", "SQLITE_LOCKED")
-BROKEN = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ")
 LOG_FILES = ("-wal", "-shm")
 # The header of a log: its mark, and a salt that changes each time the log starts again after a checkpoint.
 LOG_MARKS = (b"\x37\x7f\x06\x82", b"\x37\x7f\x06\x83")

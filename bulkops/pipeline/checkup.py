@@ -95,9 +95,12 @@ def check_ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReade
 def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
     """Check the route to a server: proxy, host name, connection and certificate."""
     host, port = host_and_port(base_url)
-    for name in missing_certificates():
+    missing = missing_certificates()
+    for name in missing:
         wrong = f"{name} names {os.environ[name]}, which does not exist."
         yield _failed("certificates", wrong, "Correct the variable, or unset it.")
+    if missing:
+        return  # every connection would fail for this reason
     if (proxy := proxy_of(base_url)) is not None:
         yield _ok("proxy", f"Requests go through {proxy}; DNS and TLS behind it are not checked.")
         return
@@ -196,7 +199,7 @@ def _connection(base_url: str, now: datetime) -> Check:
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or str(error)
         help_text = "Set SSL_CERT_FILE to the certificates of your proxy or company, or check the address."
-        return _failed("TLS", f"The certificate is not accepted: {reason}.", help_text)
+        return _failed("TLS", f"The certificate is not accepted: {reason.removesuffix('.')}.", help_text)
     except OSError as error:
         message = f"The server cannot be reached: {error.strerror or error}."
         return Check(name="connection", state=State.FAILED, message=message, help=WAIT, exit_code=Unfinished.exit_code)

@@ -58,7 +58,8 @@ def summary(all_facts: Sequence[JobFacts]) -> ReportTable:
     """Return a table with one row for each job, and the sum of all jobs."""
     rows = [
         (
-            f.name, str(f.document["contract"]), job_word(f.state, rejected=f.records["rejected"]), f.verdict or "not read back",
+            f.name, str(f.document["contract"]), job_word(f.state, rejected=f.records["rejected"]),
+            f.verdict or "not read back",
             *(f"{f.records[s]:,}" for s in ("input", "accepted")), *(_nonzero(f.records[s]) for s in STATES[1:]),
             SHORT[verdict_of(f).sign],
         )

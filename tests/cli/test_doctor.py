@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Ended, Shell
+from tests.cli.running import Ended, Inside, Shell
 from tests.crash.truth import CASES
 
 
@@ -88,3 +88,13 @@ def test_an_invalid_configuration_and_a_state_folder_that_cannot_be_made_are_exi
     ended = Shell(tmp_path / "flat" / "state").run("--config", str(tmp_path / "bulkops.toml"), "doctor", "--json")
     found = states(ended)
     assert (ended.code, found["configuration"], found["state folder"]) == (2, "failed", "failed"), ended.out
+
+
+def test_a_missing_file_of_certificates_is_the_only_failure_of_the_connection(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    ended = Inside(tmp_path / "state", "https://127.0.0.1:9").run("doctor", "--json")
+    failed = [check["message"] for check in ended.json["checks"] if check["state"] == "failed"]
+    assert (ended.code, len(failed)) == (2, 1), failed
+    assert failed[0].startswith("SSL_CERT_FILE names ")

@@ -14,7 +14,7 @@ import pytest
 
 from bulkops.ledger.care import back_up
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import Shell
+from tests.cli.running import Inside, Shell
 
 INBOX = """
 [targets.test]
@@ -193,6 +193,38 @@ def test_prune_keeps_everything_of_an_unsettled_job(shell: Shell) -> None:
     connection.close()
     done = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--yes", "--json")
     assert json.loads(done.out)["files"] == []
+
+
+@pytest.mark.parametrize("words", [("check",), ("backup", "copy.zip"), ("prune", "--yes")])
+def test_a_missing_ledger_is_named_and_not_created(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = Inside(tmp_path / "state").run("ledger", *words, "--ledger", str(tmp_path / "typo.db"))
+    assert (ended.code, "typo.db does not exist" in ended.err) == (2, True), ended
+    assert not list(tmp_path.glob("*.db")) + list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize("damage", [b"no database at all", None])
+def test_a_damaged_ledger_is_named_with_the_way_back_and_never_a_new_ledger(
+    damage: bytes | None, tmp_path: Path, shell: Shell
+) -> None:
+    inside = Inside(shell.state, shell.base_url)
+    assert inside.run("import", "giveaways", "codes.csv", "--pool", "1").code == 0
+    path = shell.state / "ledger.db"
+    data = bytearray(path.read_bytes())
+    data[4096:] = b"\x55" * (len(data) - 4096)  # all pages but the first
+    path.write_bytes(damage or bytes(data))
+    for words in (
+        ("jobs", "list"), ("jobs", "show"), ("ledger", "backup", str(tmp_path / "b.zip")),
+        ("import", "giveaways", "codes.csv", "--pool", "1"),
+    ):  # fmt: skip
+        ended = shell.run(*words)
+        assert (ended.code, "estore" in ended.err) == (2, True), (words, ended)
+        assert "ive another ledger" not in ended.err
+    checked = shell.run("ledger", "check", "--json")
+    assert (checked.code, [p["fatal"] for p in checked.json["problems"]]) == (1, [True])
+    assert "SQLite cannot read the file" in checked.json["problems"][0]["message"]
 
 
 def test_prune_removes_mapped_files_of_proved_jobs_and_keeps_the_others(

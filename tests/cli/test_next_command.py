@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from bulkops.cli.main import cli
 from bulkops.cli.output.console import Console
+from bulkops.cli.output.job_summary import next_command
 from bulkops.cli.output.tables import wrapped
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Shell
@@ -46,7 +47,11 @@ def test_commands_name_a_next_command_that_exists(
         ("split", "giveaways", str(file), "--into", str(into)): f"bulkops import giveaways {into}",
         ("report", "-o", str(tmp_path / "r.html")): "bulkops ledger backup ledger.zip",
         ("ledger", "backup", str(saved)): "bulkops ledger check",
+        ("jobs", "show"): "bulkops report giveaways-",
         ("ledger", "check"): "bulkops ledger backup ledger.zip",
+        ("ledger", "prune"): "bulkops ledger check",
+        ("contracts", "giveaways"): "bulkops validate giveaways FILE",
+        ("recipes", "demo"): "bulkops run demo --dry-run",
         ("check",): "bulkops plan giveaways g.csv",
         ("doctor",): "bulkops snapshot -o account.json --base-url ",
     }
@@ -63,6 +68,26 @@ def test_check_names_the_repair_of_the_first_file_with_findings(
     (tmp_path / "a.csv").write_text("value\nCODE-1 \n")
     monkeypatch.chdir(tmp_path)
     assert next_of("check") == "bulkops fix coupons a.csv -o fixed.csv"
+
+
+@pytest.mark.parametrize(
+    ("state", "more", "following"),
+    [
+        ("unfinished", {}, "bulkops jobs resume j-1"),
+        ("in_doubt", {}, "bulkops jobs resolve j-1 7 --as partly --reason TEXT"),
+        ("refused", {"rejected_file": "a b.csv"}, "bulkops import coupons 'a b.csv' --application 1 --campaign 2"),
+        ("refused", {}, "bulkops reconcile --job j-1"),
+        ("done", {}, "bulkops reconcile --job j-1"),
+        ("done", {"reconciliation": {"verdict": "proved"}}, "bulkops report j-1 -o report.html"),
+        ("cancelled", {}, ""),
+    ],
+)
+def test_the_state_of_a_job_decides_which_command_follows(state: str, more: dict[str, object], following: str) -> None:
+    target = {"ids": {"application": 1, "campaign": 2}}
+    document = {"job": "j-1", "contract": "coupons", "state": state, "target": target, "reconciliation": None, **more}
+    assert next_command(document, undecided=7) == following
+    if following:
+        parse(CommandLine(Path(__file__), 1, tuple(shlex.split(following)[1:]), whole=True))
 
 
 @pytest.mark.parametrize("width", [60, 80])

@@ -54,6 +54,17 @@ def test_a_snapshot_lists_the_parts_that_the_key_may_not_read(
     assert "Not read: the audiences" in ended.err
 
 
+def test_a_server_that_fails_half_way_is_exit_3_and_leaves_no_snapshot(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.json"
+    sandbox.set_faults("getAudiences=503")
+    ended = shell.run("snapshot", "-o", str(path))
+    assert (ended.code, path.exists()) == (3, False), ended.err
+    assert "bulkops: The account was not read completely: GET /v1/audiences returned 503" in ended.err
+    assert "Run the command again." in ended.err
+
+
 def test_a_snapshot_is_narrowed_by_ids_and_never_written_over_another_file(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("mine")

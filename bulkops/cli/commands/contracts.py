@@ -68,6 +68,7 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
         console().next_step = "bulkops contracts CONTRACT"
     elif form == "table" and contract is not None:
         _show(contract)
+        console().next_step = f"bulkops validate {contract.name} FILE"
     elif form == "markdown":
         chosen = [contract] if contract else list(CONTRACTS.values())
         console().lines("\n".join(describe.markdown(c) for c in chosen).rstrip())

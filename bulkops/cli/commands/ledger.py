@@ -13,6 +13,7 @@ from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit
 from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.cli.output.prompt import confirm
+from bulkops.errors import UsageError
 from bulkops.wording import counted
 
 if TYPE_CHECKING:
@@ -37,10 +38,9 @@ def backup(file: Path, ledger: str | None, *, overwrite: bool, as_json: bool) ->
     """
     from bulkops.clock import SystemClock
     from bulkops.ledger.care import back_up
-    from bulkops.settings import default_ledger_url
     from bulkops.writing import whole_file
 
-    url = ledger or default_ledger_url()
+    url = _existing(ledger)
     with whole_file(file, output_permit(overwrite=overwrite, ledger=ledger)) as out:
         made = back_up(url, out, now=SystemClock().now())
     if as_json:
@@ -69,13 +69,16 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 
     Exit code 1: the data of the ledger may be wrong.
     """
-    from bulkops.ledger.care import check_ledger
+    from bulkops.ledger.care import LedgerProblem, check_ledger
+    from bulkops.ledger.damage import LedgerDamaged
     from bulkops.ledger.paths import without_password
-    from bulkops.settings import default_ledger_url
 
-    url = ledger or default_ledger_url()
-    with read_ledger(ledger) as book:
-        problems, jobs = check_ledger(url, book), len(book.jobs())
+    url = _existing(ledger)
+    try:
+        with read_ledger(ledger) as book:
+            problems, jobs = check_ledger(url, book), len(book.jobs())
+    except LedgerDamaged as error:
+        problems, jobs = [LedgerProblem(message=f"SQLite cannot read the file: {error.reason}")], 0
     fatal = [problem for problem in problems if problem.fatal]
     if as_json:
         checked: LedgerCheckDocument = {
@@ -92,7 +95,10 @@ def check(ledger: str | None, *, as_json: bool) -> int:
     console().result(f"{without_password(url)}: {counted(jobs, 'job')}, {verdict if problems else 'no problem found'}.")
     if fatal:
         console().note("Restore a backup, or compare the jobs named above with `bulkops reconcile --job JOB`.")
-    console().next_step = "bulkops reconcile --job JOB" if fatal else "bulkops ledger backup ledger.zip"
+    if not fatal:
+        console().next_step = "bulkops ledger backup ledger.zip"
+    elif any(problem.job for problem in fatal):
+        console().next_step = "bulkops reconcile --job JOB"
     return 1 if fatal else 0
 
 
@@ -123,6 +129,7 @@ def prune(older_than: str, ledger: str | None, *, yes: bool, as_json: bool, **ch
     from bulkops.settings import mapped_folder
 
     age = parse_length(older_than, option="--older-than", unit="d", zero=True)
+    _existing(ledger)
     with read_ledger(ledger) as book:
         mapped = mapped_folder() if choices["mapped"] else None
         found = care.prunable(book, before=SystemClock().now() - age, digests=choices["digests"], mapped=mapped)
@@ -147,8 +154,8 @@ def prune(older_than: str, ledger: str | None, *, yes: bool, as_json: bool, **ch
         for path in found.files:
             console().result(str(path))
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
-    if found.files:
-        console().next_step = "bulkops ledger prune" if choices["dry_run"] else "bulkops ledger check"
+    again = found.files and choices["dry_run"]
+    console().next_step = "bulkops ledger prune" if again else "bulkops ledger check"
 
 
 def _kinds(files: tuple[Path, ...], mapped: Path | None) -> Iterator[str]:
@@ -163,3 +170,18 @@ def _kinds(files: tuple[Path, ...], mapped: Path | None) -> Iterator[str]:
 
 def _fact(jobs: int, files: int, size: int) -> str:
     return f"{counted(jobs, 'settled job')} of that age with {counted(files, 'file')}, {size:,} bytes."
+
+
+def _existing(ledger: str | None) -> str:
+    """Return the URL of a ledger; UsageError if its file is missing: an empty ledger would pass every check."""
+    from bulkops.ledger.paths import plain_path
+    from bulkops.settings import default_ledger_url
+
+    url = ledger or default_ledger_url()
+    path = plain_path(url)
+    if path is not None and not path.exists():
+        raise UsageError(
+            f"The ledger {path} does not exist.",
+            hint="Name it with --ledger, or BULKOPS_LEDGER. An import creates one.",
+        )
+    return url

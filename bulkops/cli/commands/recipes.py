@@ -42,6 +42,7 @@ def command(name: str | None, *, copy: bool, as_json: bool) -> None:
             console().emit_json(load_recipe(path, {}).model_dump(mode="json"))
         else:
             console().lines(path.read_text(encoding="utf-8").rstrip())
+            console().next_step = f"bulkops run {name} --dry-run"
         return
     recipes = [load_recipe(path, {}) for path in shipped_recipes().values()]
     if as_json:

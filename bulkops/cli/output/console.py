@@ -177,7 +177,7 @@ class Console:
 
     @contextmanager
     def _above_bars(self, stream: TextIO) -> Iterator[None]:
-        """Remove all bars from a terminal that also shows the stream, and draw them again below what was printed."""
+        """Remove all bars from a terminal that also shows the stream, and draw them again below the new text."""
         if self._bar is None or not stream.isatty():
             yield
             return

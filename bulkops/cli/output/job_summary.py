@@ -1,10 +1,11 @@
 """The summary of a job as a few lines of text."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bulkops.ledger.job_documents import left_out_text
-from bulkops.ledger.states import job_word
+from bulkops.ledger.states import JobState, job_word
 from bulkops.wording import counted
 
 SHOWN_REASONS = 5
@@ -27,6 +28,24 @@ def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
     if others := reasons[SHOWN_REASONS:]:
         yield f"Rejected, {counted(sum(r['records'] for r in others), 'record')}: {len(others):,} other reasons"
     if "rejected_file" in document:
-        yield f"Rejected records: {document['rejected_file']} (reasons beside it)."
+        yield f"Rejected records: {document['rejected_file']} (reasons beside it). Correct them, then import this file."
     if document["reconciliation"]:
         yield f"Reconciliation: {document['reconciliation']['verdict']}. {document['reconciliation']['reason']}"
+
+
+def next_command(document: Mapping[str, Any], *, undecided: int | None = None) -> str:
+    """Return the command that follows a job in this state; empty without a job, or after a cancelled one.
+
+    `undecided` is the number of a chunk in doubt.
+    """
+    job, state = document["job"], document["state"]
+    if job is None or state == JobState.CANCELLED:
+        return ""
+    if state == JobState.UNFINISHED:
+        return f"bulkops jobs resume {job}"
+    if state == JobState.IN_DOUBT:
+        return f"bulkops jobs resolve {job} {undecided or 'CHUNK'} --as partly --reason TEXT"
+    if "rejected_file" in document:  # after its records were corrected
+        ids = [word for name, value in document["target"]["ids"].items() for word in (f"--{name}", str(value))]
+        return shlex.join(["bulkops", "import", document["contract"], str(document["rejected_file"]), *ids])
+    return f"bulkops report {job} -o report.html" if document["reconciliation"] else f"bulkops reconcile --job {job}"

@@ -40,6 +40,7 @@ def list_jobs(url: str | None, *, states: Collection[str], limit: int | None, as
         console().result("The ledger contains no jobs.")
         for neighbour in neighbours(None, str(plain_path(url or default_ledger_url()) or url)):
             console().note(f"User {neighbour.user} has another ledger: {neighbour.ledger} (last job {neighbour.last}).")
+        console().next_step = "bulkops import CONTRACT FILE"
     elif not found:
         console().result(f"No job is {' or '.join(map(_words, states))}.")
     else:

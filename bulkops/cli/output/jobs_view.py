@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bulkops.cli.output.console import console
-from bulkops.cli.output.job_summary import summary_lines
+from bulkops.cli.output.job_summary import next_command, summary_lines
 from bulkops.errors import UsageError
 from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -113,8 +113,7 @@ def _show_text(job: JobEntry, document: dict[str, Any], shown: list[ChunkEntry],
     )
     if len(shown) < chunks:
         out.result(f"… {chunks - len(shown):,} more chunks; --json lists all.")
-    if document["state"] == JobState.UNFINISHED:
-        out.next_step = f"bulkops jobs resume {job.id}"
+    out.next_step = next_command(document, undecided=next((c.number for c in shown if c.undecided), None))
     for event in document.get("history", []):
         details = ", ".join(f"{k} {v}" for k, v in event.items() if k not in ("at", "chunk", "kind") and v != "")
         where = f"chunk {event['chunk']}" if event["chunk"] else "job"

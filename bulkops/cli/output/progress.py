@@ -10,7 +10,7 @@ import click
 
 from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, line
-from bulkops.cli.output.job_summary import summary_lines
+from bulkops.cli.output.job_summary import next_command, summary_lines
 from bulkops.cli.output.preflight_view import finding_lines, note_lines
 from bulkops.errors import FileChanged, Interrupted, LedgerLost, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
@@ -108,9 +108,8 @@ def show_outcome(outcome: Outcome, *, resume: str, as_json: bool) -> int:
         console().complain(error.message, error.hint)
     for step in _next_steps(outcome, resume):
         console().note(step)
-    if outcome.exit_code == 0 and (job := document["job"]):
-        proved = document["reconciliation"] is not None
-        console().next_step = f"bulkops report {job} -o report.html" if proved else f"bulkops reconcile --job {job}"
+    if outcome.exit_code == 0 or (error is None and outcome.state == JobState.REFUSED):
+        console().next_step = next_command(document)
     return outcome.exit_code
 
 
