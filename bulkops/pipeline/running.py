@@ -103,7 +103,7 @@ class NewJob:
 
     `stamp` is the stamp of its file from right before the plan was made. `keep` is called right before the job is
     written to the ledger. With `check`, the account is read first, through `account` if it was read before. `client` is
-    an open client that several jobs share.
+    an open client that several jobs share. `export` is the export of the target, if it has just been downloaded.
     """
 
     job: JobEntry
@@ -119,6 +119,7 @@ class NewJob:
     check: bool = False
     account: AccountReader | None = None
     client: ApiClient | None = None
+    export: Path | None = None
 
 
 def begin_and_run(
@@ -146,7 +147,7 @@ def begin_and_run(
         observer.planned(plan, contract, context.ids)
         timed = _TimedComparison(observer, clock)
         try:
-            with state_saved(context, notify=observer.note, dry_run=new.dry_run, undone=new.undone):
+            with state_saved(context, notify=observer.note, dry_run=new.dry_run, undone=new.undone, export=new.export):
                 begin(
                     job,
                     contract,

@@ -41,12 +41,12 @@ class ContentForm:
 class ContentReader:
     """Reads a stream once, from the start, as UTF-8 with LF, and computes its hash and size.
 
-    `form` must be set after the first bytes show it.
+    `form` must be set after the first bytes show it. Without `hashed` there is no hash.
     """
 
-    def __init__(self, stream: BinaryIO, form: ContentForm | None = None) -> None:
+    def __init__(self, stream: BinaryIO, form: ContentForm | None = None, *, hashed: bool = True) -> None:
         self._stream = stream
-        self._hash = hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
         self._decoder: codecs.IncrementalDecoder | None = None
         self.form = form or ContentForm()
         self.size = 0
@@ -57,8 +57,8 @@ class ContentReader:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all original bytes read so far, in hexadecimal."""
-        return self._hash.hexdigest()
+        """The SHA-256 of all original bytes read so far, in hexadecimal; empty if it is not computed."""
+        return "" if self._hash is None else self._hash.hexdigest()
 
     def read(self, size: int) -> bytes:
         """Return at most `size` bytes, usually nearly that many; empty at the end.
@@ -111,7 +111,8 @@ class ContentReader:
             raise self.failure
         data = parts[0] if len(parts) == 1 else b"".join(parts)
         self._ended = not data
-        self._hash.update(data)
+        if self._hash is not None:
+            self._hash.update(data)
         self.size += len(data)
         return self.recode(data)
 
