@@ -16,7 +16,6 @@ from bulkops.readback.parse.tables import read_frames
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.byte_order import MARK
 from bulkops.reading.sources import Source
-from bulkops.validation import parse as parse_module
 from bulkops.validation.context import Context
 from bulkops.validation.engine import validate_files
 from bulkops.validation.parse import parse
@@ -124,20 +123,3 @@ def test_a_byte_order_mark_counts_the_same_wherever_blocks_end(codes: list[str],
     whole = counts(1 << 20)
     assert counts(size) == whole
     assert whole.get("COD102", 0) == sum("\ufeff" in code for code in codes)
-
-
-lines = st.lists(st.lists(cells.map(lambda text: text.replace("\n", " ")), min_size=1, max_size=3), max_size=6)
-
-
-@lean
-@given(rows=lines, width=st.integers(1, 3), ended=st.booleans(), sign=st.sampled_from(",;"))
-def test_a_small_block_is_read_as_polars_reads_it(rows: list[list[str]], width: int, ended: bool, sign: str) -> None:
-    data = ("\n".join(sign.join(row) for row in rows) + "\n" * ended).encode()
-    small = parse_module.read_frame(data, width, ord(sign))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parse_module, "SMALL_BYTES", -1)
-        large = parse_module.read_frame(data, width, ord(sign))
-    if small is None or large is None:
-        assert small is large
-    else:
-        assert small.equals(large)
