@@ -112,7 +112,11 @@ class _Sent:
     """The states of the records that a job sent, in the order of the file."""
 
     def __init__(self, ledger: Ledger, feedback: Feedback) -> None:
-        self._skipped = "skipped" if feedback.result.state in ("skipped", "imported", "partial") else "not sent"
+        result = feedback.result
+        self._skipped = "skipped" if result.state in ("skipped", "imported", "partial") else "not sent"
+        self._reason: str | None = None
+        if result.state == "quarantined" and not result.findings and feedback.job is None:
+            self._skipped, self._reason = "quarantined", result.reason  # the whole file, for one reason
         self._number = 0
         self._chunks: list[ChunkEntry] = []
         self._file: BinaryIO | None = None
@@ -142,7 +146,7 @@ class _Sent:
                 return "skipped", None, "it was sent before"
             self._next = next(self._records, None)
         if not self._chunks or self._number >= len(self._of_record):
-            return self._skipped, None, None
+            return self._skipped, None, self._reason
         chunk = self._chunks[self._of_record[self._number]]
         self._number += 1
         rejected = chunk.state is ChunkState.REJECTED

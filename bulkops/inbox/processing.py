@@ -206,11 +206,11 @@ class ContractImport:
         checked = _CheckedObserver(self.desk.observe(self.drop), self._check)
         try:
             found = self._import(plain, checked)
-        except GuardRefused:
+        except GuardRefused as error:
             divided = self._divided(plain, checked.report)
-            if isinstance(divided, str):
-                raise
-            return divided
+            return self._whole(error, checked.report) if isinstance(divided, str) else divided
+        except DataError as error:
+            return self._whole(error, checked.report)
         if isinstance(found, Result):
             return found
         if _is_invalid(found):
@@ -399,6 +399,14 @@ class ContractImport:
             counts=dict(found.counts),
             findings=tuple(each.to_json() for each in found.findings),
         )
+
+    def _whole(self, error: BulkopsError, report: ValidationReport | None) -> Result:
+        """Return the result of an error; if it sends the file to quarantine, all of its records are counted there."""
+        result = self._failed(error)
+        if report is None or result.state != "quarantined":
+            return result
+        records = report.files[0].records
+        return replace(result, records={**result.records, "input": records, "quarantined": records})
 
     def _failed(self, error: BulkopsError) -> Result:
         """Return the result of an error that ended an import before its job began."""

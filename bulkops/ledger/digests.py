@@ -19,11 +19,14 @@ from bulkops.validation.digests import SEEDS, Digests, scheme
 
 MARK = b"bulkops digests 1\n"
 WIDTH = 8 * len(SEEDS)
+FOLDER, SUFFIX = "digests", ".digests"
+SMALL_BYTES = 64 << 10
+"""Maximum bytes of a file that is read at once; a larger one is read on demand."""
 
 
 def digests_path(ledger: LedgerReader, job: str) -> Path:
     """Return the path of the digests of a job."""
-    return ledger.folder / "digests" / f"{job}.digests"
+    return ledger.folder / FOLDER / f"{job}{SUFFIX}"
 
 
 def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
@@ -46,14 +49,17 @@ def keep_digests(ledger: LedgerReader, job: JobEntry, digests: Digests) -> Path:
 
 def kept_digests(ledger: LedgerReader, job: str, records: int) -> Digests | None:
     """Return the digests of a job with so many records, read on demand; None if missing or not comparable."""
-    path = digests_path(ledger, job)
-    start = MARK + scheme()
+    path, start = f"{ledger.folder}{os.sep}{FOLDER}{os.sep}{job}{SUFFIX}", MARK + scheme()
+    size = len(start) + WIDTH * records
+    small = size <= SMALL_BYTES
     try:
-        with path.open("rb") as file:
-            if file.read(len(start)) != start or path.stat().st_size != len(start) + WIDTH * records:
+        # An import reads the digests of every earlier job once, so a small file is read in one call.
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - building a path takes as long as reading it
+            found = file.read(size + 1) if small else file.read(len(start))
+            if not found.startswith(start) or (len(found) if small else os.fstat(file.fileno()).st_size) != size:
                 return None
     except OSError:
         return None
-    if not records:
-        return np.zeros((0, len(SEEDS)), np.uint64)
+    if small:
+        return np.frombuffer(found, "<u8", offset=len(start)).reshape(records, len(SEEDS))
     return np.memmap(path, "<u8", mode="r", offset=len(start), shape=(records, len(SEEDS)))

@@ -55,7 +55,7 @@ def new_job(
     if plan.sent_header is not None:
         settings[SENT_HEADER] = plan.sent_header.decode()
     return JobEntry(
-        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
         created=now,
         contract=contract.name,
         mode=contract.mode.value,

@@ -2,12 +2,18 @@
 
 import ast
 import configparser
+import json
 import os
 import re
 import shlex
 import shutil
+import signal
+import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -208,9 +214,23 @@ def test_systemd_accepts_the_unit_and_the_timer(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
+@contextmanager
+def services_of_airflow(environ: dict[str, str], folder: Path) -> Iterator[None]:
+    """Run the services of Airflow that schedule the runs of a DAG and execute its tasks."""
+    with ExitStack() as stack:
+        for name in ("api-server", "scheduler", "dag-processor"):
+            log = stack.enter_context((folder / f"{name}.log").open("wb"))
+            process = subprocess.Popen(
+                ["airflow", name], env=environ, stdout=log, stderr=log, cwd=folder, start_new_session=True
+            )
+            stack.callback(process.wait, 60)
+            stack.callback(os.killpg, process.pid, signal.SIGTERM)
+        yield
+
+
 @pytest.mark.soak
-def test_airflow_parses_the_dag_and_runs_it_once(served: Path) -> None:
-    """Install Airflow from PyPI in an environment of its own, and run the DAG by `airflow dags test`."""
+def test_airflow_schedules_the_dag_and_its_local_executor_runs_it(served: Path) -> None:
+    """Install Airflow from PyPI in an environment of its own, and let its scheduler run the DAG."""
     uv, home = shutil.which("uv"), served / "airflow"
     if uv is None:
         pytest.skip("needs uv to install Airflow")
@@ -219,12 +239,20 @@ def test_airflow_parses_the_dag_and_runs_it_once(served: Path) -> None:
     (home / "dags").mkdir(parents=True)
     (code,) = blocks("python")
     (home / "dags" / "inbox.py").write_text(code)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
     environ = {
         "PATH": f"{served / 'venv' / 'bin'}:{BULKOPS.parent}:{os.defpath}",
         "HOME": str(served),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": port,
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "secret-of-a-test" * 4,
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__PARALLELISM": "1",
         "BULKOPS_FOLDER": str(served),
         "BULKOPS_STATE": str(served / "state"),
     }
@@ -234,8 +262,21 @@ def test_airflow_parses_the_dag_and_runs_it_once(served: Path) -> None:
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout
 
+    def ended() -> bool:
+        found = json.loads(airflow("dags", "list-runs", "bulkops_inbox", "--output", "json").splitlines()[-1])
+        return any(run["state"] in ("success", "failed") for run in found)
+
     airflow("db", "migrate")
     assert "inbox.py" not in airflow("dags", "list-import-errors", "--local")
     assert "bulkops_inbox" in airflow("dags", "list", "--local")
-    airflow("dags", "test", "bulkops_inbox", "2026-11-30")
+    with services_of_airflow(environ, served):
+        deadline = time.monotonic() + 600
+        while "bulkops_inbox" not in airflow("dags", "list") and time.monotonic() < deadline:
+            time.sleep(5)
+        airflow("dags", "unpause", "-y", "bulkops_inbox")
+        while not ended() and time.monotonic() < deadline:
+            time.sleep(5)
+        runs = json.loads(airflow("dags", "list-runs", "bulkops_inbox", "--output", "json").splitlines()[-1])
+    assert "success" in {run["state"] for run in runs}, runs
+    assert "LocalExecutor" in (served / "scheduler.log").read_text()
     assert imported(served)

@@ -21,7 +21,7 @@ COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n", flags=re.MULTILINE)
 PORT = "8080"
 BETWEEN = "-- next command --"
 # Values that differ from run to run: job names, instants, and the free port.
-VOLATILE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")
+VOLATILE = re.compile(r"\d{8}-\d{6}-[0-9a-f]{4}(?:[0-9a-f]{4})?|\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")
 
 
 def rerun(page: str, folder: Path) -> str:

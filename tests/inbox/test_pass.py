@@ -22,6 +22,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import DataError, UsageError
 from bulkops.inbox import archiving, passes, processing
 from bulkops.inbox.book import Book, Drop
+from bulkops.inbox.passes import PassResult
 from bulkops.inbox.processing import ContractImport
 from bulkops.ledger.models import JobEntry
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
@@ -304,8 +305,18 @@ def test_the_manifest_of_a_file_states_its_number_of_records(desk: InboxDesk, se
     desk.drop("points-1.manifest.json", '{"files": [{"name": "points-1.csv", "records": 2}]}')
     result = desk.run()
     assert (result.exit, states(result)) == (1, {"points-1.csv": "quarantined"})
-    assert "1 record; its manifest says 2" in str(result.files[0]["reason"])
+    reason = str(result.files[0]["reason"])
+    assert "1 record; its manifest says 2" in reason
     assert not held(server.state)
+    check_quarantined(desk, result, 1, reason)
+
+
+def check_quarantined(desk: InboxDesk, result: PassResult, count: int, reason: str) -> None:
+    """Check that all records of the only file are counted in quarantine, and that its result gives the reason."""
+    (file,) = result.files
+    assert (file["records"]["input"], file["records"]["quarantined"]) == (count, count)
+    found = rows(Path(str(file["archived_to"])).with_name("result.csv"))
+    assert [(row["result"], row["reason"]) for row in found] == [("quarantined", reason)] * count
 
 
 def test_an_unusual_file_is_set_aside_or_only_reported(desk: InboxDesk, server: SandboxServer) -> None:
@@ -318,6 +329,7 @@ def test_an_unusual_file_is_set_aside_or_only_reported(desk: InboxDesk, server: 
     result = desk.run()
     assert (result.exit, states(result)) == (1, {"points-8.csv": "quarantined"})
     assert "10 are usual" in str(result.files[0]["reason"])
+    check_quarantined(desk, result, 1, str(result.files[0]["reason"]))
     assert balanced(result)
     desk.files = [dict(POINTS) | {"expect": {"change": "50%", "otherwise": "warn"}}]
     desk.drop("points-9.csv", small)

@@ -1,8 +1,10 @@
 """A ledger in PostgreSQL: one identity by any address, locks across machines, versions, and a hidden password."""
 
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -13,6 +15,7 @@ from bulkops.ledger.engine import parse_url
 from bulkops.ledger.events import Cancelled
 from bulkops.ledger.paths import without_password
 from bulkops.ledger.reader import OPEN_JOB_IDS
+from bulkops.ledger.rows import TableRow
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
@@ -94,7 +97,12 @@ def test_open_jobs_are_continued_from_the_last_event(address: str, monkeypatch: 
     ledger.create(replace(JOB, id="later"), [CHUNK])
     ledger.move(JOB.id, CHUNK, ChunkState.SKIPPED, Cancelled())
     asked, rows = list[str](), Ledger.rows
-    monkeypatch.setattr(Ledger, "rows", lambda self, sql, **values: asked.append(sql) or rows(self, sql, **values))
+
+    def noted(self: Ledger, statement: str, **values: Any) -> Sequence[TableRow]:
+        asked.append(statement)
+        return rows(self, statement, **values)
+
+    monkeypatch.setattr(Ledger, "rows", noted)
     assert ledger.open_job_ids() == {"later"}
     assert OPEN_JOB_IDS not in asked
     ledger.close()
