@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 4
 FUZZ_INPUTS ?= 1000000
 
-.PHONY: help setup bytecode demo test lint format types imports pytest coverage test-pythons soak fuzz docs site tighten measure \
-	bench package clean
+.PHONY: help setup bytecode test-bytecode demo test lint format types imports pytest coverage test-pythons soak fuzz \
+	docs site tighten measure bench package clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,10 +28,16 @@ setup: $(VENV)/.development  ## Create the environment with everything for devel
 bytecode: $(VENV)/.runtime
 	@$(BIN)/python -m compileall -q bulkops validators
 
+# Each process of the tests compiles every test that has no bytecode. A failure appears again when the tests run.
+test-bytecode: bytecode setup
+	-@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q --collect-only >/dev/null
+
 demo: bytecode  ## Validate, import and reconcile the samples of all contracts against the sandbox.
 	@$(BIN)/bulkops run recipes/demo.yaml
 
-test: setup lint types imports pytest  ## Check everything: lint, types, import rules, tests.
+test: setup  ## Check everything: lint, types, import rules, tests.
+	@$(MAKE) --no-print-directory -j2 types lint imports test-bytecode
+	@$(MAKE) --no-print-directory pytest
 
 lint: setup
 	$(BIN)/ruff check .
@@ -64,7 +70,7 @@ soak: setup bytecode  ## Run the long crash and load suites in full, and propert
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "soak or hypothesis" --hypothesis-profile=searching
 
 fuzz: setup  ## Check generated files until FUZZ_INPUTS are done; print how many broke which invariant.
-	POLARS_MAX_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
+	POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --failures build/fuzz
 
 docs: setup  ## Write the generated pages, tables, transcripts and the picture again.
 	$(BIN)/python -m tests.docs.generate

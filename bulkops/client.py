@@ -246,11 +246,14 @@ class Jobs:
             manual_resolution.cancel(book, book.job(job))
         return self.get(job)
 
-    def undo(self, job: str, *, run: RunOptions | None = None, max_removals: str | None = None) -> Outcome:
-        """Restore the rows that the target contained before a replacing job, as a new job.
+    def undo(
+        self, job: str, *, run: RunOptions | None = None, max_removals: str | None = None, also: Collection[str] = ()
+    ) -> Outcome:
+        """Undo a job, as a new job: remove what it created, or restore the rows that it replaced or changed.
 
-        GuardRefused if the target has changed since, unless `max_removals` permits the removals. The method does not
-        ask, so check the job first.
+        `also` contains `used` or `changed` to delete created rows that are in use or were changed. For an import of the
+        earlier rows, GuardRefused if the target has changed since, unless `max_removals` permits the removals. The
+        method does not ask, so check the job first.
         """
         client = self.client
         with client.open_ledger() as book:
@@ -263,6 +266,7 @@ class Jobs:
                 clock=SystemClock(),
                 run=run or RunOptions(),
                 max_removals=max_removals,
+                also=also,
                 observer=client.observer,
             )
 

@@ -71,6 +71,11 @@ class Target:
         return {"base_url": self.known_as or self.server, "ids": dict(sorted(self.ids.items()))}
 
 
+def mapped_folder() -> Path:
+    """Return the folder of the mapped files of recipes."""
+    return (state_folder() / "mapping").absolute()
+
+
 def state_folder() -> Path:
     """Return the folder for data between runs; it is created on first use, for its owner only."""
     folder = Path(os.environ.get("BULKOPS_STATE") or _usual_state_folder())

@@ -14,6 +14,12 @@ def counted(number: int, what: str, many: str | None = None) -> str:
     return f"{number:,} {what if number == 1 else many or what + 's'}"
 
 
+def some_of(items: Collection[object], *, most: int) -> str:
+    """Return the first items, and how many others there are: `1, 2 and 3 more`."""
+    shown = ", ".join(map(str, list(items)[:most]))
+    return f"{shown} and {len(items) - most:,} more" if len(items) > most else shown
+
+
 def guess(word: str, known: Collection[str]) -> str:
     """Return a suggestion with the closest known names, or a sentence that lists all known names."""
     near = nearest(word, known)

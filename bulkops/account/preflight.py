@@ -96,17 +96,19 @@ def check_import(
     search: bool = True,
     keys: bool = True,
     earlier: Mapping[str, EarlierValues] | None = None,
+    columns: Collection[str] | None = None,
     say: Notify,
 ) -> Preflight:
     """Return how an import fits the account of its target; the file must be validated before.
 
     `accept` are rules to skip. `earlier` maps columns to the values that earlier steps create. Without `search`, only
-    values that these steps lack are searched; without `keys`, only customer profiles are. At most MAX_REQUESTS
+    values that these steps lack are searched; without `keys`, only customer profiles are. `columns` are those that the
+    validation found in the file, if they are known. At most MAX_REQUESTS
     requests, MAX_SEARCHES searches of profiles and MAX_KEYS searches of codes or cards are sent; `say` receives a
     message before them. AccessRefused if the key is not accepted.
     """
     before = reader.requests
-    present = _columns_of(file, contract)
+    present = _columns_of(file, contract) if columns is None else columns
     needs = needs_of(contract, ids, present)
     if needs.readable and search:
         say(f"Preflight: reading the target, with at most {MAX_REQUESTS} requests.")

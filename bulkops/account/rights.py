@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final, Literal
 from bulkops.account.reading import LISTS, SEARCH, SINGLES
 from bulkops.errors import AccessRefused, ServerRefused, Unfinished
 from bulkops.readback.fetch.rows import minimal_query
+from bulkops.redaction import redacted
+from bulkops.transport.bodies import describe_body, is_page
 from bulkops.transport.client import ApiClient
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
@@ -49,7 +51,7 @@ class Right:
 def rights_of(client: ApiClient, ids: Mapping[str, int]) -> Iterator[Right]:
     """Yield every operation that commands use; test those that only read and for which `ids` are complete.
 
-    Each response is closed after its headers. Exports are requested with a filter that matches no row, if possible.
+    Each response is closed after its first bytes. Exports are requested with a filter that matches no row, if possible.
     """
     for listing in LISTS.values():
         yield _tried(client, listing.operation, listing.path, ids, {"pageSize": "1"} if listing.paged else {}, READS)
@@ -97,8 +99,11 @@ def _tried(
 
 def _asked(client: ApiClient, path: str, ids: Mapping[str, int], params: Mapping[str, str]) -> tuple[Granted, str]:
     try:
-        with client.stream(path, ids, params, attempts=2):
-            return GRANTED, ""
+        with client.stream(path, ids, params, attempts=2) as streamed:
+            start = next(streamed.iter_bytes(), b"")
+        if is_page(start):  # a login page or a firewall, which never saw the key
+            return FAILED, f"the server sent {describe_body(start, hide=redacted)}"
+        return GRANTED, ""
     except ServerRefused:
         return GRANTED, ""  # the server accepted the key and rejected the request for another reason
     except AccessRefused as error:

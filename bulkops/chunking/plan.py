@@ -2,14 +2,14 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from html import escape
 from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
@@ -22,6 +22,10 @@ from bulkops.reading.sources import open_regular
 if TYPE_CHECKING:
     import polars as pl
 
+P = ParamSpec("P")
+T = TypeVar("T")
+SMALL_BYTES = 64 << 10
+"""Maximum bytes of a file that is planned without a thread."""
 # `FilePlan` has a field named `bytes`, which hides the type.
 HeaderBytes = bytes
 
@@ -79,7 +83,7 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
     """
     refuse_odd_file(path)
     try:
-        with open_regular(path) as file, ThreadPoolExecutor(1) as pool:
+        with open_regular(path) as file, _hashing_pool(path) as pool:
             header = read_header(file, path)
             sent = sent_header(header, names)
             reader = _HashingReader(file, pool, header)
@@ -120,10 +124,25 @@ def read_header(file: RawIOBase, path: Path) -> bytes:
     return head[:end]
 
 
+class _AtOnce(Executor):
+    """Calls each function in the thread that submits it."""
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Return a future with the result."""
+        done: Future[T] = Future()
+        done.set_result(fn(*args, **kwargs))
+        return done
+
+
+def _hashing_pool(path: Path) -> Executor:
+    """Return the executor that computes the checksums of a file: for a small one, a thread takes longer to start."""
+    return _AtOnce() if path.stat().st_size <= SMALL_BYTES else ThreadPoolExecutor(1)
+
+
 class _HashingReader:
     """Reads a file and hashes it in another thread, at most one block behind."""
 
-    def __init__(self, file: RawIOBase, pool: ThreadPoolExecutor, header: bytes) -> None:
+    def __init__(self, file: RawIOBase, pool: Executor, header: bytes) -> None:
         self._file = file
         self._pool = pool
         self._hash = hashlib.sha256(header)
@@ -150,7 +169,7 @@ class _ChunkBuilder:
     `header` is sent with every chunk; the records begin at byte `start` of the file.
     """
 
-    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: ThreadPoolExecutor, *, start: int) -> None:
+    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: Executor, *, start: int) -> None:
         self._pool = pool
         self._path = path
         self._header = header

@@ -134,7 +134,7 @@ class OpenBook:
         debts = 0
         left: list[Lot] = []
         for _, rows in groupby(_rows(cursor), key=lambda row: row[:3]):
-            ledger = _OwnerLots(self._rule.waiting)
+            ledger = OwnerLots(self._rule.waiting)
             for row in rows:
                 ledger.book(row)
             debts += bool(ledger.debt)
@@ -239,7 +239,7 @@ class OpenBook:
         books.merged += open_lots - count
 
 
-class _OwnerLots:
+class OwnerLots:
     """The open amounts of one owner in one subledger while its bookings are applied in the order of their creation."""
 
     def __init__(self, waiting: str) -> None:
@@ -259,12 +259,16 @@ class _OwnerLots:
             self._lots.append([*row[:7], amount - paid])
 
     def _take(self, amount: Decimal, at: str) -> None:
-        usable = sorted((lot for lot in self._lots if self._active(lot, at)), key=lambda lot: str(lot[4]))
-        for lot in usable:
+        self.debt += self.take_from(None, amount, at)
+
+    def take_from(self, reason: str | None, amount: Decimal, at: str) -> Decimal:
+        """Take an amount from the lots with a reason, or from all of them; return the part that they do not have."""
+        lots = (lot for lot in self._lots if self._active(lot, at) and reason in (None, lot[6]))
+        for lot in sorted(lots, key=lambda lot: str(lot[4])):
             part = min(amount, lot[7])
             lot[7] -= part
             amount -= part
-        self.debt += amount
+        return amount
 
     def _active(self, lot: list[Any], at: str) -> bool:
         return bool(lot[7] > 0 and lot[3] != self._waiting and lot[3] <= at < lot[4])

@@ -1,8 +1,7 @@
 """Find keys that a repair would make equal to other keys. They may be different keys, so they stay unchanged."""
 
-import json
+import marshal
 import shutil
-from array import array
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -11,9 +10,10 @@ import numpy as np
 
 from bulkops.disk import temporary_file
 from bulkops.fixing.options import FixOptions
+from bulkops.fixing.origins import Origins
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.scan import FileScan, scan_file
-from bulkops.fixing.writer import Change, FixReport, Origins, RepairWriter
+from bulkops.fixing.writer import Change, FixReport, RepairWriter
 from bulkops.reading.records.structural_index import Bytes, Offsets
 from bulkops.reading.sources import Source, stream_source
 from bulkops_validators.model.contract import Contract
@@ -94,13 +94,14 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
             log, origins = _KeyLog(changes, columns), Origins()
             writer = RepairWriter(copy, log, FixReport(), origins)
             rewrite(contract, source, scan, writer, options, kept=kept.tobytes())
-            more = changed = np.unique(np.array(log.rekeyed, np.int64))
+            more, rekeyed = np.zeros(0, np.int64), np.frombuffer(log.rekeyed + b"\0", np.uint8)
             scan_of_copy = None
-            if len(changed):
+            if log.rekeyed:
                 scan_of_copy = scan_file(contract, stream_source(source.path, copy))
-                more = np.intersect1d(changed, np.unique(origins.records(scan_of_copy.sharing)))
+                sharing = np.unique(origins.records(scan_of_copy.sharing))
+                more = sharing[rekeyed.take(sharing, mode="clip") == 1]
             if len(more):
-                kept = _with_flags(kept, more if number < _ROUNDS - 1 else changed)
+                kept = _with_flags(kept, more if number < _ROUNDS - 1 else np.flatnonzero(rekeyed))
             yield _Trial(copy, origins, log, writer.report, scan_of_copy, kept.tobytes(), colliding=bool(len(more)))
         if not len(more):
             return
@@ -108,32 +109,34 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
 
 @dataclass
 class _KeyLog:
-    """Keeps changes in a file, and collects the records in which a key changed."""
+    """Keeps changes in a file. `rekeyed` has a flag for each record (from 1) up to the last with a changed key."""
 
     out: BinaryIO
     columns: Collection[str]
-    rekeyed: "array[int]" = field(default_factory=lambda: array("q"))
+    rekeyed: bytearray = field(default_factory=bytearray)
     held: list[Change] = field(default_factory=list)
 
     def __call__(self, change: Change) -> None:
         """Keep one change."""
         if change.column in self.columns and change.record is not None:
-            self.rekeyed.append(change.record)
+            self.rekeyed += bytes(max(0, change.record + 1 - len(self.rekeyed)))
+            self.rekeyed[change.record] = 1
         self.held.append(change)
         if len(self.held) == _AT_ONCE:
             self._store()
 
     def _store(self) -> None:
-        self.out.write(json.dumps(self.held).encode() + b"\n")
+        data = marshal.dumps([tuple(change) for change in self.held])
+        self.out.write(len(data).to_bytes(8, "little") + data)
         self.held.clear()
 
     def changes(self) -> Iterator[Change]:
         """Yield all changes again."""
         self._store()
         self.out.seek(0)
-        for line in self.out:
-            for fields in json.loads(line):
-                yield Change(*fields)
+        while size := self.out.read(8):
+            held = marshal.loads(self.out.read(int.from_bytes(size, "little")))  # noqa: S302 - this process wrote it
+            yield from map(Change._make, held)
 
 
 def _with_flags(kept: Bytes, records: Offsets) -> Bytes:

@@ -114,7 +114,7 @@ def collect_forms(contract: Contract, source: Source, renames: Mapping[str, str]
     """Read a file once more and return the forms of its records; blank lines do not count."""
     found = RecordForms()
     with opened(source) as stream:
-        reader = ContentReader(stream)
+        reader = ContentReader(stream, hashed=False)
         header = read_file_start(reader, contract, renames=renames).header
         if header is None:
             return found

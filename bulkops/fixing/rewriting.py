@@ -7,23 +7,25 @@ import numpy as np
 
 from bulkops.errors import DataError
 from bulkops.fixing.options import AppliedRepair, FixOptions
+from bulkops.fixing.origins import OriginArrays, Origins
 from bulkops.fixing.repairs.carriage_returns import lone_returns, split_at_returns
 from bulkops.fixing.repairs.encoding import printable, redecoded
 from bulkops.fixing.repairs.header import (
     header_repairs,
     keeps_preamble,
-    refuse_unreadable_header,
+    refuse_unreadable_start,
     repaired_header,
 )
 from bulkops.fixing.repairs.records import QuoteDefect, RecordShape, in_file_form, repair_record
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened, refuse_changed
 from bulkops.fixing.unchanged import CellSpans, SortedRecords, UnchangedRecords
-from bulkops.fixing.writer import BlockWriter, OriginArrays, Origins, RepairWriter
+from bulkops.fixing.writer import BlockWriter, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block, Layout, lay_out
+from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
-from bulkops.validation.preamble import read_file_start
+from bulkops.validation.preamble import FileStart, read_file_start
 from bulkops_validators.model.contract import Contract
 
 BLOCK_BYTES = 8 << 20
@@ -48,19 +50,23 @@ def rewrite(
     with opened(source) as stream:
         reader = ContentReader(stream)
         file_start = read_file_start(reader, contract, renames=options.renames)
-        refuse_unreadable_header(source.path, file_start, shape)
+        opening = _repaired_start(file_start, shape)
+        refuse_unreadable_start(source.path, file_start, shape, opening)
         for repair, line in header_repairs(file_start, shape):
             writer.log_repairs([repair], record=None, line=line)
-        if keeps_preamble(file_start, shape):
-            lines = file_start.preamble.splitlines(keepends=True)
-            writer.write(b"".join(_line_in_file_form(line, shape) for line in lines))
-        writer.write(repaired_header(file_start, shape))
+        writer.write(opening)
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - file_start.offset, len(block.data)
             touched = any(begin < start + length and start < end for begin, end in scan.touched)
             rewriting.write(block, touched=touched)
     refuse_changed(source, before=scan.sha256, after=reader.sha256)
+
+
+def _repaired_start(file_start: FileStart, shape: RecordShape) -> bytes:
+    """Return the repaired header, with the lines above it that stay."""
+    lines = file_start.preamble.splitlines(keepends=True) if keeps_preamble(file_start, shape) else []
+    return b"".join(_line_in_file_form(line, shape) for line in lines) + repaired_header(file_start, shape)
 
 
 def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
@@ -128,12 +134,14 @@ class _RewritePass:
     def _write_records(self, block: Block, laid: Layout) -> None:
         """Write a block: the records that need no repair in runs, the others one by one."""
         found = self._sorted(block, laid)
-        out = BlockWriter(self.writer, self._origins(block, laid), laid.ends - laid.starts)
+        above = block.lines_before(laid.starts)
+        out = BlockWriter(self.writer, self._origins(laid, above + (self.line + 1)), np.diff(above, append=block.feeds))
         spans = CellSpans(block, laid) if found.cells else None
         defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
         view, done = memoryview(block.data), 0
-        for index in np.flatnonzero(~found.unchanged).tolist():
-            start, end, number = int(laid.starts[index]), int(laid.ends[index]), int(laid.numbers[index])
+        chosen = np.flatnonzero(~found.unchanged)
+        known = (chosen, laid.starts[chosen], laid.ends[chosen], laid.numbers[chosen])
+        for index, start, end, number in zip(*(each.tolist() for each in known), strict=True):
             out.keep(view[done:start])
             raw, done = block.data[start:end], end
             if number < 0:
@@ -154,14 +162,14 @@ class _RewritePass:
         free = numbers != self.last
         if self.kept:
             free &= np.frombuffer(self.kept + b"\0", np.uint8).take(numbers, mode="clip") == 0
-        cells = {index: places for index, places in found.cells.items() if free[index]}
+        bound = {*np.flatnonzero(~free).tolist()}
+        cells = {index: places for index, places in found.cells.items() if index not in bound}
         return SortedRecords(found.unchanged & free, cells, found.surplus)
 
-    def _origins(self, block: Block, laid: Layout) -> OriginArrays:
-        """Return the origins of the records of a block."""
+    def _origins(self, laid: Layout, lines: Offsets) -> OriginArrays:
+        """Return the origins of the records of a block, which begin at some lines."""
         if self.earlier is not None:
-            return self.earlier.of(laid.starts + self.offset)
-        lines = block.lines_before(laid.starts) + (self.line + 1)
+            return self.earlier.of(lines)
         return OriginArrays(laid.numbers + (self.record + 1), lines, np.zeros(len(lines), np.bool_))
 
     def _repaired(self, raw: bytes, number: int, defect: QuoteDefect | None) -> tuple[list[bytes], list[AppliedRepair]]:

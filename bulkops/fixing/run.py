@@ -10,12 +10,13 @@ from bulkops.errors import DataError
 from bulkops.fixing.catalogue import DIVIDING
 from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
+from bulkops.fixing.origins import Origins
 from bulkops.fixing.repairs.header import refuse_renames
 from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
 from bulkops.fixing.scan import FileScan, scan_file
 from bulkops.fixing.second_pass import needs_second_pass, write_second_pass
 from bulkops.fixing.transcoding import UTF8, Encoding, line_of_utf8, refuse_undecodable, transcoded
-from bulkops.fixing.writer import Change, FixReport, Origins, RepairWriter
+from bulkops.fixing.writer import Change, FixReport, RepairWriter
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.column_names import synonym
 from bulkops.validation.diagnosis import export_names
@@ -139,6 +140,15 @@ def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
         )
 
 
+def _refuse_other_lines(scan: FileScan) -> None:
+    """Raise DataError if carriage returns alone end the lines of a copy, because quotes enclose all its line feeds."""
+    if scan.file_start.form.returns_only:
+        raise DataError(
+            "After the repair, invalid quotes would enclose all line feeds, and carriage returns would end the lines.",
+            hint="Correct the quotes that `bulkops validate` reports, then run the command again.",
+        )
+
+
 def _finish_copy(
     contract: Contract,
     copy: BinaryIO,
@@ -159,6 +169,7 @@ def _finish_copy(
     """
     source = stream_source("The repaired copy", copy)
     scan = scan or scan_file(contract, source)
+    _refuse_other_lines(scan)
     # Once other records are removed, all remaining ones may have surplus fields. A pass without a change is the last.
     again = scan.sha256 != before and (again or bool(scan.surplus) or scan.evidence.all_surplus)
     if not again and not (options.unsafe and needs_second_pass(scan)):

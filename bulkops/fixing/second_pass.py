@@ -1,19 +1,19 @@
 """Repair defects that only a repaired copy shows: lost zeros of codes, decimals of ids, and repeated keys."""
 
 import re
-from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from bulkops.fixing.options import AppliedRepair
+from bulkops.fixing.origins import Origins
 from bulkops.fixing.rewriting import BLOCK_BYTES
 from bulkops.fixing.scan import FileScan
 from bulkops.fixing.source import opened
-from bulkops.fixing.writer import Origins, RepairWriter
+from bulkops.fixing.writer import BlockWriter, RepairWriter
 from bulkops.reading.blocks import ContentReader, blocks
-from bulkops.reading.records.layout import lay_out
+from bulkops.reading.records.layout import Block, lay_out
 from bulkops.reading.records.quoting import cells
+from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.preamble import read_file_start
 from bulkops_validators.model.contract import Contract
@@ -34,48 +34,48 @@ def write_second_pass(contract: Contract, copy: Source, scan: FileScan, writer: 
     Repeated keys are removed only after that, because restored codes may turn out to be equal.
     """
     restoring = scan.lost_zeros or scan.decimal_ids
-    repeats = frozenset() if restoring else frozenset(scan.repeats.tolist())
-    with opened(copy) as stream:
-        for record in _records(contract, stream, scan, writer):
-            origin = origins.at(record.offset)
-            if record.number in repeats:
-                text = record.raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-                writer.log_repairs([AppliedRepair("UNQ101", text, "")], record=origin.record, line=origin.line)
-                writer.removed(origin)
-                continue
-            data, repairs = _restored(record.raw, scan) if record.whole else (record.raw, [])
-            writer.write_record(data, origin.touched() if repairs else origin)
-            writer.log_repairs(repairs, record=origin.record, line=origin.line)
-            writer.report.changed += bool(repairs) and not origin.changed
-
-
-class _CopiedRecord(NamedTuple):
-    """A record of the copy: its offset, its number from 0 (-1: a blank line), and its bytes.
-
-    `whole`: its quotes are valid and it has as many cells as the header.
-    """
-
-    offset: int
-    number: int
-    raw: bytes
-    whole: bool
-
-
-def _records(contract: Contract, stream: BinaryIO, scan: FileScan, writer: RepairWriter) -> Iterator[_CopiedRecord]:
-    """Write the header, then yield the records."""
-    reader = ContentReader(stream)
-    file_start = read_file_start(reader, contract)
-    writer.write(file_start.header_line)
+    repeats = np.zeros(0, np.int64) if restoring else scan.repeats
     header = scan.file_start.header
     assert header is not None
-    offset, count, width = file_start.offset, 0, len(header.columns)
-    for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
-        laid = lay_out(block, width)[1]
-        numbers = np.where(laid.numbers < 0, -1, laid.numbers + count).tolist()
-        whole = ((laid.fields == width) & ~laid.malformed).tolist()
-        for start, end, number, sound in zip(laid.starts.tolist(), laid.ends.tolist(), numbers, whole, strict=True):
-            yield _CopiedRecord(offset + start, number, block.data[start:end], sound)
-        offset, count = offset + len(block.data), count + laid.records
+    with opened(copy) as stream:
+        reader = ContentReader(stream)
+        file_start = read_file_start(reader, contract)
+        writer.write(file_start.header_line)
+        line, count, width = file_start.lines + 1, 0, len(header.columns)
+        for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
+            count += _write_block(block, scan, repeats - count, origins, line, writer)
+            line += block.feeds
+
+
+def _write_block(
+    block: Block, scan: FileScan, repeats: Offsets, origins: Origins, line: int, writer: RepairWriter
+) -> int:
+    """Write a block of the copy that begins at a line, and return the number of its records.
+
+    `repeats` are the records to remove, counted from the first of the block.
+    """
+    header = scan.file_start.header
+    assert header is not None
+    width = len(header.columns)
+    block, laid = lay_out(block, width)
+    above = block.lines_before(laid.starts)
+    out = BlockWriter(writer, origins.of(above + line), np.diff(above, append=block.feeds))
+    whole = ((laid.fields == width) & ~laid.malformed).tolist()
+    removed = np.isin(laid.numbers, repeats).tolist()
+    view, done = memoryview(block.data), 0
+    for index, (start, end) in enumerate(zip(laid.starts.tolist(), laid.ends.tolist(), strict=True)):
+        raw = block.data[start:end]
+        if removed[index]:
+            data, repairs = b"", [AppliedRepair("UNQ101", raw.decode("utf-8", "backslashreplace").rstrip("\r\n"), "")]
+        else:
+            data, repairs = _restored(raw, scan) if whole[index] else (raw, [])
+        if repairs:
+            out.keep(view[done:start])
+            out.replace(index, [data], repairs)
+            done = end
+    out.keep(view[done:])
+    out.finish()
+    return laid.records
 
 
 def _restored(raw: bytes, scan: FileScan) -> tuple[bytes, list[AppliedRepair]]:

@@ -141,6 +141,15 @@ class Book:
         """Return a file by its id."""
         return next(iter(self._drops("WHERE id = ?", drop)), None)
 
+    def names(self) -> list[str]:
+        """Return the names of all files."""
+        return [row[0] for row in self._connection.execute("SELECT DISTINCT name FROM drops")]
+
+    def archived_versions(self, name: str) -> frozenset[str]:
+        """Return the versions of the files of a name with a verified copy in the archive or in quarantine."""
+        found = self._drops("WHERE name = ? AND step IN ('archived', 'done')", name)
+        return frozenset(drop.file.version for drop in found)
+
     def last_drops(self, most: int) -> list[Drop]:
         """Return the latest files, the newest first."""
         return self._drops("ORDER BY taken DESC, rowid DESC LIMIT ?", most)

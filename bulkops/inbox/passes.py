@@ -10,6 +10,7 @@ from bulkops.clock import Clock
 from bulkops.configuration_tables import InboxFilesTable
 from bulkops.errors import BulkopsError, DataError, InUse
 from bulkops.inbox.archiving import rejected_of, settle
+from bulkops.inbox.asides import asides_in, settle_asides
 from bulkops.inbox.book import Book, Drop, FileStep, remove_folder
 from bulkops.inbox.decisions import (
     USUAL_OF,
@@ -132,6 +133,7 @@ class _Pass:
             listing = self._listing()
             self._desk = self._desk_of(stack)
             handled = self._finish_open()
+            self._settle_asides()
             for file in listing.data:
                 if file.name not in handled:
                     self._handle(file, listing.companions.get(file.name))
@@ -144,6 +146,7 @@ class _Pass:
 
     def _listing(self) -> InboxListing:
         files = self._places.folder.files()
+        self._asides = asides_in(self._places.folder, [each.name for each in files])
         named = [each for each in files if _is_text(each.name)]
         for each in files:
             if not _is_text(each.name):
@@ -187,6 +190,15 @@ class _Pass:
                 continue
             self._work(drop, entry)
         return handled
+
+    def _settle_asides(self) -> None:
+        """Settle the files that killed passes have set aside; a failure is reported, and the next pass tries again."""
+        if self._settings.dry_run:
+            return
+        try:
+            self._notes += settle_asides(self._book, self._places.folder, self._asides)
+        except BulkopsError as error:
+            self._notes.append(f"A file that a pass had set aside stays: {error.message}")
 
     def _taken(self, file: StoredFile, entry: InboxFilesTable, companion: StoredFile | None) -> Drop | Waiting | None:
         """Copy a file out of the inbox and return it; None if that failed, which is reported."""

@@ -8,7 +8,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -17,7 +17,7 @@ from bulkops.checksums import sha256_of
 from bulkops.disk import ANOTHER_STATE, FULL, naming_full_disk, next_step
 from bulkops.errors import Unfinished, UsageError
 from bulkops.private import private
-from bulkops.remote.versions import StoredFile
+from bulkops.remote.versions import StoredFile, aside_name
 
 BLOCK = 1 << 20
 MOST_NAMES = 1000
@@ -95,6 +95,12 @@ class Storage(Protocol):
 
     def remove(self, file: StoredFile) -> bool:
         """Remove a file if it is still in this version, or missing; return whether that is so."""
+
+    def settle(self, aside: str, name: str, versions: Collection[str]) -> bool:
+        """Remove a file that was set aside if it is in one of these versions; return whether it is removed or missing.
+
+        Any other version gets its name again, or a free one.
+        """
 
     def local(self, name: str) -> Path | None:
         """Return the path of a file on this machine; None if it is elsewhere."""
@@ -187,25 +193,36 @@ class LocalFolder:
     def remove(self, file: StoredFile) -> bool:
         """Remove a file in this version. It gets a hidden name first, so that a new file of its name is never lost."""
         path = self.folder / file.name
-        aside = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(file.name)).hexdigest()[:16]}.removing")
+        aside = path.with_name(aside_name(file.name))
         try:
             if os.path.lexists(aside):  # a killed process left it
-                self._settle(aside, path, file)
+                self._settle(aside, path, {file.version})
             found = self.find(file.name)
             if found is None:
                 return True
             if found.version != file.version:
                 return False
             path.rename(aside)
-            return self._settle(aside, path, file)
+            return self._settle(aside, path, {file.version})
         except OSError as error:
             raise file_error(error, f"{path} cannot be removed", instead=ANOTHER_FOLDER) from None
 
-    def _settle(self, aside: Path, path: Path, file: StoredFile) -> bool:
-        """Remove a file that was set aside if it is in this version; otherwise give it its name, or a free one."""
+    def settle(self, aside: str, name: str, versions: Collection[str]) -> bool:
+        """Remove a file that was set aside if it is in one of these versions, or missing; otherwise give it a name."""
+        path = self.folder / aside
+        try:
+            return not os.path.lexists(path) or self._settle(path, self.folder / name, versions)
+        except OSError as error:
+            raise file_error(error, f"{path} cannot be removed", instead=ANOTHER_FOLDER) from None
+
+    def _settle(self, aside: Path, path: Path, versions: Collection[str]) -> bool:
+        """Remove a file that was set aside if it is in one of these versions; otherwise give it its name or a free one.
+
+        Return whether it was removed.
+        """
         status = aside.lstat()
         # A rename changes the time of the last change of the inode, which is a part of the version.
-        if _content_version(status) == file.version.rpartition("-")[0]:
+        if _content_version(status) in {version.rpartition("-")[0] for version in versions}:
             aside.unlink()
             return True
         for number in range(1, MOST_NAMES):

@@ -10,7 +10,7 @@ from bulkops.json_documents.findings import PreflightDocument, ValidationDocumen
 from bulkops.json_documents.reconciliations import ReconciliationDocument
 
 JobState = Literal["done", "unfinished", "in_doubt", "refused", "cancelled"]
-Mode = Literal["create", "append", "upsert", "replace"]
+Mode = Literal["create", "append", "upsert", "replace", "undo"]
 ChunkState = Literal[
     "pending", "sending", "resent", "accepted", "refused", "rejected", "in_doubt", "divided", "skipped"
 ]
@@ -83,6 +83,27 @@ class ChunkDocument(TypedDict):
 
 
 @with_config(CLOSED)
+class UndoDocument(TypedDict):
+    """The rows or points that an undo removes and leaves, before its first request."""
+
+    records: Annotated[Count, about("Rows, or owners of points, that the undo removes.")]
+    requests: Count
+    least_seconds: Annotated[float, about("The minimum time of the requests under the rate limit.")]
+    used: Annotated[Count, about("Rows among them that are in use: redeemed codes, cards with points.")]
+    changed: Annotated[Count, about("Rows among them with other values than the import sent.")]
+    kept_used: Annotated[Count, about("Rows in use that stay, without --also used.")]
+    kept_changed: Annotated[Count, about("Changed rows that stay, without --also changed.")]
+    gone: Annotated[Count, about("Accepted records of the job without a row now.")]
+    others: Annotated[
+        Count, about("Records of the job with a row that another import created, or that existed before.")
+    ]
+    foreign: Annotated[Count, about("Rows with an import id of the job that its file does not contain; they stay.")]
+    amount: Annotated[str | None, about("Points that the undo deducts, as text; null for rows.")]
+    pending_amount: Annotated[str | None, about("Imported points that are not active yet; they stay.")]
+    spent_amount: Annotated[str | None, about("Imported points that were spent, expired or taken back.")]
+
+
+@with_config(CLOSED)
 class JobFigures(TypedDict):
     """A job without its chunks."""
 
@@ -98,6 +119,8 @@ class JobFigures(TypedDict):
     reconciliation: Annotated[ReconciliationDocument | None, about("The last comparison with the target.")]
     refusals: NotRequired[Annotated[list[ReasonDocument], about("Reasons of rejected records, most frequent first.")]]
     source: NotRequired[SourceDocument]
+    undo: NotRequired[UndoDocument]
+    undoes: NotRequired[Annotated[str, about("In mode undo: the job that created the removed rows.")]]
 
 
 @with_config(CLOSED)

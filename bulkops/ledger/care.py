@@ -232,11 +232,12 @@ class Prunable:
     bytes: int
 
 
-def prunable(ledger: LedgerReader, *, before: datetime, digests: bool) -> Prunable:
+def prunable(ledger: LedgerReader, *, before: datetime, digests: bool, mapped: Path | None = None) -> Prunable:
     """Return the files of settled jobs with a last event older than `before`.
 
-    These are previous contents of replacements, rejected records, and written DataFrames; with `digests` the digests of
-    records, too. Jobs, chunks, events and import ids stay, so that the guards against a second import still hold.
+    These are saved rows of the target, rejected records, and written DataFrames; with `digests` the digests of
+    records, too, and with `mapped` the mapped files in that folder, with their origins, of jobs that are proved. Jobs,
+    chunks, events and import ids stay, so that the guards against a second import still hold.
     """
     jobs = ledger.jobs()
     old = [job for job in jobs if _is_old(ledger, job, before)]
@@ -249,8 +250,15 @@ def prunable(ledger: LedgerReader, *, before: datetime, digests: bool) -> Prunab
             files.append(path)
         if job.file_path.parent == ledger.folder / "frames" and job.file_path not in needed | set(files):
             files.append(job.file_path)
+        if mapped is not None and mapped in job.file_path.parents and _is_proved(job) and job.file_path not in needed:
+            files += sorted(path for path in job.file_path.parent.iterdir() if path.is_file())
+    files = list(dict.fromkeys(files))
     files = [path for path in files if path.is_file()]
     return Prunable(jobs=len(old), files=tuple(files), bytes=sum(path.stat().st_size for path in files))
+
+
+def _is_proved(job: JobEntry) -> bool:
+    return job.reconciliation is not None and job.reconciliation["verdict"] == "proved"
 
 
 def _is_old(ledger: LedgerReader, job: JobEntry, before: datetime) -> bool:
@@ -263,6 +271,6 @@ def prune(ledger: LedgerReader, found: Prunable) -> None:
     """Remove the files, and the folders of jobs that are empty afterwards."""
     for path in found.files:
         path.unlink(missing_ok=True)
-    for folder in {path.parent for path in found.files if path.parent.parent == ledger.folder / "jobs"}:
-        if not any(folder.iterdir()):
+    for folder in {path.parent for path in found.files if path.parent != ledger.folder / "frames"}:
+        if folder != ledger.folder / "digests" and not any(folder.iterdir()):
             shutil.rmtree(folder)

@@ -8,13 +8,14 @@ A server that restarts without its data, such as a sandbox, assigns ids again. A
 request left cannot belong to that request's import: the server used it again, and the new import gets its own turn.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, and_, bindparam, func, insert, select
 
 from bulkops.ledger.events import EventKind
 from bulkops.ledger.models import ChunkEntry, import_place
 from bulkops.ledger.postgres import wait_for_place
+from bulkops.ledger.prepared import add_row, first_row
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.tables import CHUNKS, EVENTS, IMPORTS, JOBS
 
@@ -23,11 +24,11 @@ COUNTED_MODE = "append"
 # Built once: building a statement takes longer than executing it.
 PLACE_OF = select(JOBS.c.contract, JOBS.c.mode, JOBS.c.target).where(JOBS.c.id == bindparam("of_job"))
 ADD_CLAIM = insert(IMPORTS)
+CLAIM_COLUMNS = ("import_id", "turn", "job", "root", "answered", "event")
 LATEST_CLAIM = (
-    select(IMPORTS)
+    select(*(IMPORTS.c[name] for name in CLAIM_COLUMNS))
     .where(IMPORTS.c.place == bindparam("at_place"), IMPORTS.c.import_id == bindparam("of_import"))
     .order_by(IMPORTS.c.turn.desc())
-    .limit(1)
 )
 
 
@@ -58,7 +59,9 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
     """
     if chunk.import_id is None or chunk.state not in CLAIMING:
         return
-    contract, mode, target = connection.execute(PLACE_OF, {"of_job": job}).one()
+    found = first_row(connection, PLACE_OF, {"of_job": job})
+    assert found is not None  # a chunk belongs to a job
+    contract, mode, target = found
     place = import_place(contract, target)
     wait_for_place(connection, place)
     lineage = _lineage(connection, job, chunk)
@@ -78,22 +81,16 @@ def claim_import(connection: Connection, job: str, chunk: ChunkEntry, *, answere
         "answered": answered,
         "event": event,
     }
-    connection.execute(ADD_CLAIM, claim)
+    add_row(connection, ADD_CLAIM, claim)
 
 
 def latest_claim(connection: Connection, place: str, import_id: int) -> Claim | None:
     """Return the latest claim of an import id at a place; None if it is not claimed."""
-    row = connection.execute(LATEST_CLAIM, {"at_place": place, "of_import": import_id}).mappings().first()
-    if row is None:
+    found = first_row(connection, LATEST_CLAIM, {"at_place": place, "of_import": import_id})
+    if found is None:
         return None
-    return Claim(
-        import_id=row["import_id"],
-        turn=row["turn"],
-        job=row["job"],
-        root=row["root"],
-        answered=bool(row["answered"]),
-        event=row["event"],
-    )
+    claim = Claim(**dict(zip(CLAIM_COLUMNS, found, strict=True)))
+    return replace(claim, answered=bool(claim.answered))
 
 
 def _lineage(connection: Connection, job: str, chunk: ChunkEntry) -> list[int]:

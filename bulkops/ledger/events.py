@@ -41,6 +41,8 @@ class EventKind(StrEnum):
     FILE_NAMED = "file named"
     CANCELLED = "cancelled"
     RECONCILED = "reconciled"
+    REMOVED = "removed"
+    ALREADY_GONE = "already gone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,6 +324,22 @@ class Reconciled(Payload):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Removed(Payload):
+    """The server confirmed that it removed the rows of the chunk."""
+
+    kind = EventKind.REMOVED
+    status: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlreadyGone(Payload):
+    """The rows of the chunk were no longer at the target, or no longer what the undo was confirmed for."""
+
+    kind = EventKind.ALREADY_GONE
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Event:
     """An event of a chunk, or of the job if `chunk` is None.
 
@@ -369,7 +387,8 @@ PAYLOADS: dict[str, type[Payload]] = {
     for payload in (
         Created, RequestSent, ClockSet, NotDelivered, Stopped, Blocked, RequestTooLarge, OneReason, Accepted, Refused,
         OutcomeUnknown, EvidenceRead, Undecided, Resendable, Isolating, CutSmaller, Rejected, Resolved, Doubled,
-        LookedAgain, TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled,
+        LookedAgain, TargetChanged, DuplicateImport, SettingsChanged, FileNamed, Cancelled, Reconciled, Removed,
+        AlreadyGone,
     )
 }  # fmt: skip
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from bulkops.errors import BulkopsError, InDoubt, LedgerLost, Unfinished
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry
+from bulkops.ledger.models import UNDO, UNDOES, ChunkEntry, ChunkSum, JobEntry
 from bulkops.ledger.refusal_reasons import refusals
 from bulkops.ledger.states import DOUBTFUL, ChunkState, JobState
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Mode,
         SourceDocument,
         TargetDocument,
+        UndoDocument,
     )
     from bulkops.json_documents.reconciliations import ReconciliationDocument
 
@@ -104,7 +105,7 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "JobDocument":
         "mode": cast("Mode", job.mode),
         "state": job_state(job, chunks).value,
         "created": job.created.isoformat(),
-        "target": cast("TargetDocument", dict(job.target)),
+        "target": cast("TargetDocument", {name: value for name, value in job.target.items() if name != UNDOES}),
         "options": dict(job.options),
         "file": {
             "path": str(job.file_path),
@@ -118,6 +119,9 @@ def job_document(job: JobEntry, chunks: Sequence[ChunkEntry]) -> "JobDocument":
     }
     if reasons := refusals(chunks):
         document["refusals"] = reasons
+    if job.undoes:
+        document["undoes"] = job.undoes
+        document["undo"] = cast("UndoDocument", job.settings[UNDO])
     if job.source:
         document["source"] = cast("SourceDocument", dict(job.source))
     return document

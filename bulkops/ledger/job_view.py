@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, overload
 
-from bulkops.ledger.states import ChunkState, JobState
+from bulkops.ledger.states import ChunkState, JobState, job_word
 
 if TYPE_CHECKING:
     import polars as pl
@@ -148,7 +148,7 @@ def _summary(job: Job) -> str:
         f"{count:,} {name.replace('_', ' ')}" for name, count in vars(job.records).items() if count and name != "input"
     )
     verdict = f", {job.verdict}" if job.verdict else ""
-    return f"{job.contract}, {job.state.value.replace('_', ' ')}, {books or 'no records'}{verdict}"
+    return f"{job.contract}, {job_word(job.state, rejected=job.records.rejected)}, {books or 'no records'}{verdict}"
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> "pl.DataFrame":

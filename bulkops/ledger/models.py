@@ -26,6 +26,13 @@ SENT_HEADER = "sent_header"
 """The setting of a job that replaces the header of its file: the new header as text, line end included."""
 
 
+UNDOES = "undoes"
+"""The part of a job's target that names the job that it undoes. Such a job owns no import at its target."""
+
+UNDO = "undo"
+"""The mode of a job that removes what another job created."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class JobEntry:
     """One file, one contract, one target: immutable. `target` is the identity of the target, never a key.
@@ -55,6 +62,12 @@ class JobEntry:
     def address(self) -> str:
         """The address to which the job's requests are sent unless another one is given."""
         return str(self.settings.get(ADDRESS) or self.target["base_url"])
+
+    @property
+    def undoes(self) -> str | None:
+        """The name of the job that this one undoes by deletion or deduction; None for an import."""
+        found: str | None = self.target.get(UNDOES)
+        return found
 
     @property
     def sent_header(self) -> bytes | None:

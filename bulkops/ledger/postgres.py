@@ -32,6 +32,12 @@ ALIVE = text("SELECT 1")
 UNREADY = ("08", "53", "57")  # connection lost, too many connections, server stopping or starting
 BACK = "Make the database available, then resume the job; if no job has begun, run the command again."
 MIGRATING = text("SELECT pg_advisory_xact_lock(hashtextextended('bulkops ledger', 0))")
+WRITING_EVENTS = (
+    "SELECT 1 FROM pg_locks WHERE locktype = 'relation' AND relation = to_regclass('events') "
+    "AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND mode = 'RowExclusiveLock' "
+    "AND pid IS DISTINCT FROM pg_backend_pid() LIMIT 1"
+)
+"""Whether another transaction is writing events; a transaction keeps its locks until its end is visible."""
 CLAIMING = text("SELECT pg_advisory_xact_lock(hashtextextended(:place, 1))")
 
 

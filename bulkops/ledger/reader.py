@@ -77,6 +77,10 @@ CLAIMED_ELSEWHERE = (
     "SELECT import_id FROM imports i WHERE place = :place AND job <> :job "
     "AND turn = (SELECT MAX(turn) FROM imports n WHERE n.place = i.place AND n.import_id = i.import_id)"
 )
+CLAIMED_BY = (
+    "SELECT import_id FROM imports i WHERE job = :job "
+    "AND turn = (SELECT MAX(turn) FROM imports n WHERE n.place = i.place AND n.import_id = i.import_id)"
+)
 EVENTS = "SELECT * FROM events WHERE job = :job "
 
 
@@ -217,6 +221,10 @@ class LedgerReader(ABC):
         """Return the imports that belong to chunks of other jobs with this contract and target."""
         place = import_place(job.contract, json.dumps(job.target))
         return frozenset(row["import_id"] for row in self.rows(CLAIMED_ELSEWHERE, job=job.id, place=place))
+
+    def imports_of(self, job: str) -> frozenset[int]:
+        """Return the imports that belong to chunks of a job."""
+        return frozenset(row["import_id"] for row in self.rows(CLAIMED_BY, job=job))
 
     def events(self, job: str, *, chunk: int | None = None, kind: EventKind | None = None) -> list[Event]:
         """Return the events of a job, or of one of its chunks, in order; of one kind only if it is given."""

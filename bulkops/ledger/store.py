@@ -35,7 +35,8 @@ from bulkops.ledger.engine import folder_of, open_engine, parse_url
 from bulkops.ledger.events import Created, Payload, stored_division, stored_move
 from bulkops.ledger.locks import exclusive, lock_path
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.postgres import BACK, DatabaseLock, first_line, is_out_of_reach, is_postgres
+from bulkops.ledger.postgres import BACK, WRITING_EVENTS, DatabaseLock, first_line, is_out_of_reach, is_postgres
+from bulkops.ledger.prepared import add_row, changed_rows
 from bulkops.ledger.reader import IS_OPEN, JOBS_SINCE, LedgerReader
 from bulkops.ledger.rows import TableRow, chunk_values, job_values
 from bulkops.ledger.states import ChunkState, may_follow
@@ -80,9 +81,10 @@ class Ledger(LedgerReader):
         self._reading: PoolProxiedConnection | None = None
         self._read_turn, self._open_turn = Lock(), Lock()
         self._open: tuple[frozenset[str], int] | None = None
+        self._settled: int | None = None
         if self._is_file:
             self._anchor(engine)
-        self._close = finalize(self, _closed, engine, self._held)  # also if the caller does not close it
+        self._close = finalize(self, _closed, engine, self._watch, self._held)  # also if the caller does not close it
         self._close.atexit = False
 
     @classmethod
@@ -183,8 +185,18 @@ class Ledger(LedgerReader):
                 return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def last_event(self) -> int | None:
-        """Return the id of the last event; None with PostgreSQL, where a lower id can be committed later."""
-        return int(self.rows(LAST_EVENT)[0]["last"]) if self._is_file else None
+        """Return the id of an event such that every later commit writes a higher one; None if none is known yet.
+
+        With PostgreSQL a transaction can commit a lower id than another one before. While a transaction writes events,
+        the result is that of the last call without such a transaction.
+        """
+        last = int(self.rows(LAST_EVENT)[0]["last"])
+        if self._is_file:
+            return last
+        # A transaction locks the table before it gets an id. So one that got a lower id and has not ended is found.
+        if not self.rows(WRITING_EVENTS):
+            self._settled = max(last, self._settled or 0)
+        return self._settled
 
     def open_job_ids(self) -> frozenset[str]:
         """Return the ids of the jobs with a chunk that is not in a final state.
@@ -222,7 +234,7 @@ class Ledger(LedgerReader):
     def create(self, job: JobEntry, chunks: Sequence[ChunkEntry]) -> None:
         """Write a new job and its plan; LedgerUnusable if that fails: then no job exists to resume."""
         with self._writing_anew() as connection:
-            connection.execute(ADD_JOB, job_values(job))
+            add_row(connection, ADD_JOB, job_values(job))
             if chunks:
                 rows = [{"job": job.id, **chunk_values(chunk)} for chunk in chunks]
                 connection.execute(ADD_CHUNKS, rows)
@@ -314,13 +326,13 @@ class Ledger(LedgerReader):
         changed = replace(job, **changes)
         with self._writing() as connection:
             values = job_values(changed)
-            connection.execute(CHANGE_JOB, {**values, "at_job": values.pop("id")})
+            changed_rows(connection, CHANGE_JOB, {"at_job": values.pop("id"), **values})
             self._note(connection, job.id, None, event)
         return changed
 
     def _replace(self, connection: Connection, job: str, before: ChunkEntry, after: ChunkEntry) -> None:
         which = {"at_job": job, "at_number": before.number, "at_state": before.state.value}
-        if connection.execute(CHANGE_CHUNK, {**chunk_values(after), **which}).rowcount != 1:
+        if changed_rows(connection, CHANGE_CHUNK, {**chunk_values(after), **which}) != 1:
             self._watch.check()
             raise Unfinished(f"Chunk {before.number} of {job} was changed by another process.")
 
@@ -337,11 +349,11 @@ class Ledger(LedgerReader):
         stored = redacted_document(event.stored() if document is None else document)
         values["data"] = json.dumps(stored)
         record("ledger", **{**stored, "job": job, "chunk": chunk, "kind": event.kind.value})
-        added = connection.execute(ADD_EVENT, values).inserted_primary_key
+        added = add_row(connection, ADD_EVENT, values)
         if added is None:
             raise TypeError("The database does not return the ids of new rows.")
-        connection.info[NOTED] = int(added[0])
-        return int(added[0])
+        connection.info[NOTED] = added
+        return added
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -354,7 +366,7 @@ class Ledger(LedgerReader):
                 connection.info.pop(NOTED, None)
                 yield connection
                 noted = connection.info.get(NOTED, 0)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, sqlite3.Error) as error:
             self._refuse_damage(error)
             raise Unfinished(
                 f"The ledger {self.address} cannot be written: {first_line(error)}.",
@@ -395,9 +407,9 @@ def opened_ledger(url: str | None, *, notify: Notify = lambda _: None) -> Iterat
         ledger.close()
 
 
-def _remedy(error: SQLAlchemyError) -> str:
+def _remedy(error: SQLAlchemyError | sqlite3.Error) -> str:
     """Return what to do about a ledger that cannot be written."""
-    if is_out_of_reach(error):
+    if isinstance(error, SQLAlchemyError) and is_out_of_reach(error):
         return BACK
     room = "Free disk space there" if is_full(error.__cause__ or error) else "Make the ledger writable"
     return f"{room}, then resume the job."
@@ -409,8 +421,9 @@ def _prepared(statement: str) -> TextClause:
     return text(statement)
 
 
-def _closed(engine: Engine, held: Sequence[PoolProxiedConnection]) -> None:
+def _closed(engine: Engine, watch: Watch, held: Sequence[PoolProxiedConnection]) -> None:
     """Close all connections of a ledger."""
+    watch.close()
     for connection in held:
         connection.close()
     engine.dispose()

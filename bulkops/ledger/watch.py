@@ -49,6 +49,7 @@ class Watch:
     def __init__(self) -> None:
         self._path: Path | None = None
         self._anchor: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
         self._files: dict[Path, Inode] = {}
         self._locks: dict[Path, Inode] = {}
         self._state: tuple[int, int] = (0, 0)
@@ -69,7 +70,12 @@ class Watch:
             if (inode := _inode(file)) is not None:
                 self._files[file] = inode
         self._state = _state(path)
-        self._in_database = _last_event(path, without_log=True) or 0
+        self._in_database = _event_in_database(path) or 0
+
+    def close(self) -> None:
+        """Close the connection that reads the ledger by its name."""
+        if self._reader is not None:
+            self._reader.close()
 
     def wrote(self, event: int) -> None:
         """Remember the id of an event that this process recorded: from now on the ledger must contain it."""
@@ -139,7 +145,7 @@ class Watch:
             return LedgerDamage(message=f"The ledger {path} was damaged")
         if _lacks(path, self._in_database):
             return LedgerDamage(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
-        if (event := _last_event(path, without_log=True)) is not None:
+        if (event := _event_in_database(path)) is not None:
             self._state, self._in_database = state, max(event, self._in_database)
         return None
 
@@ -156,7 +162,7 @@ class Watch:
                 return LedgerDamage(message=f"The ledger {path} was overwritten by an older copy", overwritten=True)
             self._salt = header[LOG_SALT]
         try:
-            event = _last_event(path)
+            event = self._present_event(path)
         except sqlite3.Error as error:
             return LedgerDamage(message=f"The ledger {path}, or its log, was damaged ({error})", overwritten=True)
         if event is not None and event < self._written:
@@ -164,6 +170,23 @@ class Watch:
                 message=f"The ledger {path}, or its log, was overwritten by an older copy", overwritten=True
             )
         return None
+
+    def _present_event(self, path: Path) -> int | None:
+        """Return the id of the last event in the files of this name; None if they are busy, sqlite3.Error if damaged.
+
+        The connection stays open, because opening one takes ten times as long as reading. It keeps no page in memory,
+        so that it reads the files each time, as another process would.
+        """
+        try:
+            if self._reader is None:
+                self._reader = _opened(path, "mode=rw")
+            event = int(self._reader.execute(LAST_EVENT).fetchone()[0])
+            self._reader.execute("PRAGMA shrink_memory")
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorname", "").startswith(BUSY):
+                return None
+            raise
+        return event
 
     def _folded_in(self, how: str) -> bool:
         """Write the content of a removed log into the database; False if another process may have begun a new log."""
@@ -242,26 +265,29 @@ def _changed(path: Path, inode: Inode) -> str | None:
 def _log_header(path: Path) -> bytes:
     """Return the first bytes of a ledger's log; empty if there is none. SQLite holds no locks on that file."""
     try:
-        with path.with_name(path.name + LOG_FILES[0]).open("rb", buffering=0) as log:
-            return log.read(LOG_HEADER)
+        log = os.open(f"{path}{LOG_FILES[0]}", os.O_RDONLY | getattr(os, "O_BINARY", 0))
     except OSError:
         return b""
-
-
-def _last_event(path: Path, *, without_log: bool = False) -> int | None:
-    """Return the id of the last event in a ledger; None if it cannot be read at this moment.
-
-    `without_log` reads only the database, with the state of the last checkpoint, and never raises. sqlite3.Error if the
-    files are damaged. A missing file is not created.
-    """
-    how = "immutable=1" if without_log else "mode=rw"
     try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True)) as connection:
+        return os.read(log, LOG_HEADER)
+    except OSError:
+        return b""
+    finally:
+        os.close(log)
+
+
+def _opened(path: Path, how: str) -> sqlite3.Connection:
+    """Return a connection to a database for any thread; a missing file is not created."""
+    return sqlite3.connect(f"file:{quote(str(path))}?{how}", uri=True, check_same_thread=False)
+
+
+def _event_in_database(path: Path) -> int | None:
+    """Return the id of the last event in a database without its log, so as of the last checkpoint; None if unknown."""
+    try:
+        with closing(_opened(path, "immutable=1")) as connection:
             return int(connection.execute(LAST_EVENT).fetchone()[0])
-    except sqlite3.Error as error:
-        if without_log or getattr(error, "sqlite_errorname", "").startswith(BUSY):
-            return None
-        raise
+    except sqlite3.Error:
+        return None
 
 
 def _lacks(path: Path, event: int) -> bool:
@@ -271,7 +297,7 @@ def _lacks(path: Path, event: int) -> bool:
     """
     for pause in PAUSES:
         time.sleep(pause)
-        found = _last_event(path, without_log=True)
+        found = _event_in_database(path)
         if found is None or found >= event:
             return False
     return True

@@ -1,6 +1,7 @@
 """Compare a file with the target before the upload, to send only the records that an import changes."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -59,8 +60,10 @@ def refuse_incomparable(contract: Contract) -> None:
         )
 
 
-def records_at_target(new: NewJob, target: Target, ledger: Ledger, *, clock: Clock, notify: Notify) -> RecordsAtTarget:
-    """Read the target once, and return which records of a file it contains.
+def records_at_target(
+    new: NewJob, target: Target, ledger: Ledger, *, clock: Clock, notify: Notify, keep: Path | None = None
+) -> RecordsAtTarget:
+    """Read the target once, and return which records of a file it contains. `keep` is a new file for its export.
 
     UsageError if the server does not return the rows; DataError if the file cannot be compared record by record.
     """
@@ -68,7 +71,7 @@ def records_at_target(new: NewJob, target: Target, ledger: Ledger, *, clock: Clo
     notify(f"{path.name}: reading the target, to compare {counted(new.plan.records, 'record')}.")
     with open_client(target, ledger, clock=clock, notify=notify) as client:
         ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
-        evidence = EvidenceSource(client=client, ids=ids, options=new.job.options)
+        evidence = EvidenceSource(client=client, ids=ids, options=new.job.options, keep=keep)
         try:
             found = compare_records(contract, path, evidence, accept=new.guards.accept)
         except ServerRefused as error:

@@ -115,15 +115,18 @@ def check_way(base_url: str, *, now: datetime) -> Iterator[Check]:
 def check_access(client: ApiClient, ids: Mapping[str, int]) -> tuple[list[Check], list[Right]]:
     """Check the key and the clock, and which operations the key permits."""
     try:
-        with client.stream(KEY_PATH, {}, {"pageSize": "1"}, attempts=2):
-            key = _ok("key", "The server accepts the key.")
+        listed = client.get_json(KEY_PATH, {}, {"pageSize": "1"}, attempts=2)
+        if not isinstance(listed, dict) or "data" not in listed:
+            wrong = f"The response to GET {KEY_PATH} is not a list of applications."
+            return [_failed("key", wrong, "Check that the base address is that of a deployment.")], []
+        key = _ok("key", "The server accepts the key.")
     except AccessRefused as error:
         if error.status != 403:
             return [_failed("key", error.message, error.hint or "")], []
         key = _ok("key", "The key is valid; it does not permit the list of applications.")
     except Unfinished as error:
-        wrong = Check(name="key", state=State.FAILED, message=error.message, help=WAIT, exit_code=Unfinished.exit_code)
-        return [wrong], []
+        failed = Check(name="key", state=State.FAILED, message=error.message, help=WAIT, exit_code=Unfinished.exit_code)
+        return [failed], []
     rights = list(rights_of(client, ids))
     return [key, _clock(client), _rights(rights)], rights
 

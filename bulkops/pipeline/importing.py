@@ -1,7 +1,7 @@
 """Run one import from file to reconciliation: validate, plan, check the guards, upload, reconcile."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,7 @@ from bulkops.chunking.limits import ChunkLimits, chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
+from bulkops.disk import temporary_folder
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
@@ -159,12 +160,16 @@ def _sending(
     unfinished = name_unfinished(new, ledger, notify=observer.note)
     running = [each.job.id for each in unfinished if each.running or request.others_resume]
     at_target = None
-    if request.guards.only_changed:
-        at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note)
-    with without_repeats(
-        new, digests, ledger, running=running, at_target=at_target, limits=limits, notify=observer.note
-    ) as sending:
-        yield sending
+    with ExitStack() as stack:
+        if request.guards.only_changed:
+            if request.contract.changes_rows:  # one download shows the changes, and is the way back
+                folder = stack.enter_context(temporary_folder("bulkops-target-"))
+                new = replace(new, export=folder / "export.csv")
+            at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note, keep=new.export)
+        chosen = without_repeats(
+            new, digests, ledger, running=running, at_target=at_target, limits=limits, notify=observer.note
+        )
+        yield stack.enter_context(chosen)
 
 
 def _within_known_size(

@@ -21,7 +21,7 @@ from bulkops.mapping.mapped import MappedFile, NamedByKey, Progress, Workspace, 
 from bulkops.private import private_folder
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step, place_of_step
-from bulkops.settings import state_folder
+from bulkops.settings import mapped_folder
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators import CONTRACTS
 
@@ -31,7 +31,7 @@ _ODD = re.compile(r"[^\w.-]+")
 def recipe_folder(recipe: Recipe) -> Path:
     """Return the state folder of a recipe: its mapped files, its workspace, and the record of its run."""
     name = hashlib.sha256(str(recipe.path.resolve()).encode()).hexdigest()[:16]
-    return private_folder(state_folder() / "mapping") / name
+    return private_folder(mapped_folder()) / name
 
 
 @contextmanager

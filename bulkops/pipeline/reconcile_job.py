@@ -20,7 +20,7 @@ from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.settings import Target
 from bulkops.upload.input_file import JobFile
 from bulkops.upload.options import SETTLE_SECONDS
-from bulkops.upload.start import contract_of, target_of, with_file
+from bulkops.upload.start import contract_of, refuse_undo_job, target_of, with_file
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
@@ -59,6 +59,7 @@ def request_of_job(
 ) -> ReconcileRequest:
     """Return the request for a job; GuardRefused for another file or target than the job's."""
     job = ledger.job(name)
+    refuse_undo_job(job, "reconciled", hint=f"`bulkops jobs show {name}` prints the last reading of the target.")
     contract = contract_of(job)
     if file is not None:
         job = with_file(job, file)

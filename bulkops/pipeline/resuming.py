@@ -1,6 +1,6 @@
 """Resume a job, and undo a replacing job."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import plan_file
 from bulkops.clock import Clock
 from bulkops.errors import AccessRefused, BulkopsError, Unreachable, UsageError
-from bulkops.ledger.events import FileNamed
+from bulkops.ledger.events import FileNamed, SettingsChanged
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState, JobState
@@ -29,7 +29,9 @@ from bulkops.pipeline.running import (
     run_and_prove,
     with_preflight,
 )
+from bulkops.pipeline.undoing import Confirm, resume_undo, undo_by_removal
 from bulkops.transport.client import ApiClient
+from bulkops.undoing.undo_jobs import undoes_by_removal
 from bulkops.upload.context import JobContext
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
@@ -75,6 +77,10 @@ def resume_job(
         chunks = ledger.chunks(job.id)
         if not prove and not _left_to_do(job, chunks, ledger):
             return idle(job, chunks, ledger)
+        if job.undoes is not None:
+            return _resume_undo(
+                job, ledger, open_target, changes or {}, file, clock=clock, stop=stop, observer=observer
+            )
         target = stack.enter_context(open_target())
         if file is not None:
             moved = with_file(job, file)
@@ -87,6 +93,27 @@ def resume_job(
         if error is not None:
             return with_preflight(outcome_of_job(job, chunks, ledger, error=error), preflight)
         return with_preflight(run_and_prove(context, stop=stop, observer=observer, prove=prove), preflight)
+
+
+def _resume_undo(
+    job: JobEntry,
+    ledger: Ledger,
+    open_target: OpenTarget,
+    changes: Mapping[str, Any],
+    file: Path | None,
+    *,
+    clock: Clock,
+    stop: Stop,
+    observer: Observer,
+) -> Outcome:
+    """Resume a job that removes the rows of another one."""
+    if file is not None:
+        raise UsageError("--file is for imports; bulkops wrote the file of an undo itself.", hint="Leave out --file.")
+    if changes:
+        RunOptions.from_settings(changes)
+        job = ledger.change_job(job, SettingsChanged(), settings={**job.settings, **changes})
+    run = RunOptions.from_settings(job.settings)
+    return resume_undo(job, ledger, open_target, clock=clock, run=run, stop=stop, observer=observer)
 
 
 def _checked(
@@ -115,7 +142,9 @@ def is_proved(job: JobEntry) -> bool:
 
 
 def _left_to_do(job: JobEntry, chunks: Sequence[ChunkEntry], ledger: Ledger) -> bool:
-    """Return whether resuming a job would send or settle chunks, or write its rejected records."""
+    """Return whether resuming a job would send or settle chunks, write its rejected records, or prove an undo."""
+    if job.undoes is not None and job.reconciliation is None:
+        return True
     state = job_state(job, chunks)
     if state is JobState.REFUSED:
         return not rejected_path(ledger, job.id).exists()  # the process may have ended before it wrote them
@@ -130,14 +159,24 @@ def undo_job(
     clock: Clock,
     run: RunOptions,
     max_removals: str | None = None,
+    also: Collection[str] = (),
+    confirm: Confirm = lambda _facts, _job: None,
     stop: Stop | None = None,
     observer: Observer | None = None,
 ) -> Outcome:
-    """Import the rows that a replacing or updating job found at its target, as a new job.
+    """Undo a job, as a new job: remove the rows it created, or import the rows that it found at its target.
 
-    Without `max_removals`, nothing else may have changed the target since.
+    `also` are the created rows that are removed although they are in use or were changed; `confirm` receives the facts
+    of a removal first. For an import of the earlier rows, nothing else may have changed the target since, unless
+    `max_removals` is given. UsageError for an option that does not fit the job.
     """
     observer, stop = observer or Silent(), stop or Stop()
+    removal = undoes_by_removal(earlier)
+    _refuse_other_options(earlier, removal=removal, max_removals=max_removals, also=also)
+    if removal:
+        return undo_by_removal(
+            earlier, ledger, open_target, clock=clock, run=run, also=also, confirm=confirm, stop=stop, observer=observer
+        )
     contract = contract_of(earlier)
     before = saved_before(ledger, earlier, contract)
     plan = plan_file(before, chunk_limits(contract))
@@ -160,3 +199,16 @@ def undo_job(
         )
         new = NewJob(job=job, contract=contract, plan=plan, guards=LIFTED, undone=UndoneJob(job=earlier, ledger=ledger))
         return begin_and_run(new, target, ledger, clock=clock, stop=stop, observer=observer)
+
+
+def _refuse_other_options(job: JobEntry, *, removal: bool, max_removals: str | None, also: Collection[str]) -> None:
+    """Raise UsageError for an option of the other kind of undo."""
+    if removal and max_removals is not None:
+        raise UsageError(
+            f"--max-removals has no effect on the undo of {job.contract}: it removes only rows that the job created.",
+            hint="Leave it out.",
+        )
+    if also and not removal:
+        raise UsageError(
+            f"--also has no effect on the undo of {job.contract}: it restores the earlier rows.", hint="Leave it out."
+        )

@@ -103,7 +103,7 @@ class NewJob:
 
     `stamp` is the stamp of its file from right before the plan was made. `keep` is called right before the job is
     written to the ledger. With `check`, the account is read first, through `account` if it was read before. `client` is
-    an open client that several jobs share.
+    an open client that several jobs share. `export` is the export of the target, if it has just been downloaded.
     """
 
     job: JobEntry
@@ -119,6 +119,7 @@ class NewJob:
     check: bool = False
     account: AccountReader | None = None
     client: ApiClient | None = None
+    export: Path | None = None
 
 
 def begin_and_run(
@@ -146,7 +147,7 @@ def begin_and_run(
         observer.planned(plan, contract, context.ids)
         timed = _TimedComparison(observer, clock)
         try:
-            with state_saved(context, notify=observer.note, dry_run=new.dry_run, undone=new.undone):
+            with state_saved(context, notify=observer.note, dry_run=new.dry_run, undone=new.undone, export=new.export):
                 begin(
                     job,
                     contract,
@@ -181,7 +182,10 @@ def _not_sent(new: NewJob) -> Outcome:
 def _checked(new: NewJob, context: JobContext, observer: Observer) -> Preflight | None:
     if not new.check:
         return None
-    return check_account(context, new.plan.path, observer, accept=new.guards.accept, account=new.account, keys=True)
+    known = new.validation.files[0].columns if new.validation is not None else None
+    return check_account(
+        context, new.plan.path, observer, accept=new.guards.accept, account=new.account, keys=True, columns=known
+    )
 
 
 def check_account(
@@ -192,10 +196,11 @@ def check_account(
     accept: Collection[str],
     account: AccountReader | None,
     keys: bool = False,
+    columns: Collection[str] | None = None,
 ) -> Preflight:
     """Return how a job's target and file fit the account; `account` has read it for other imports, if given.
 
-    With `keys`, a few codes or cards of the file are searched.
+    With `keys`, a few codes or cards of the file are searched. `columns` are those that its validation found.
 
     AccessRefused if the key is not accepted.
     """
@@ -208,6 +213,7 @@ def check_account(
         accept=accept,
         search=alone,  # with several imports, an earlier one may create the profiles
         keys=keys and not context.skips_duplicates,
+        columns=columns,
         say=observer.note if alone else discard_notice,
     )
     observer.checked(preflight)

@@ -43,13 +43,15 @@ class ContentForm:
 class ContentReader:
     """Reads a stream once as UTF-8 with LF, and computes the hash and the size of its bytes.
 
-    `form` must be set after the first bytes show it. A stream that was moved to the byte `start` has no useful hash, so
-    none is computed.
+    `form` must be set after the first bytes show it. Without `hashed` there is no hash. `start` is the offset of a
+    stream that does not begin at its first byte.
     """
 
-    def __init__(self, stream: BinaryIO, form: ContentForm | None = None, *, start: int = 0) -> None:
+    def __init__(
+        self, stream: BinaryIO, form: ContentForm | None = None, *, hashed: bool = True, start: int = 0
+    ) -> None:
         self._stream = stream
-        self._hash = None if start else hashlib.sha256()
+        self._hash = hashlib.sha256() if hashed else None
         self._known_hash = ""
         self._decoder: codecs.IncrementalDecoder | None = None
         self.form = form or ContentForm()
@@ -61,7 +63,7 @@ class ContentReader:
 
     @property
     def sha256(self) -> str:
-        """The SHA-256 of all original bytes read so far, in hexadecimal; empty if it was not computed."""
+        """The SHA-256 of all original bytes read so far, in hexadecimal; empty if it is not computed."""
         return self._known_hash or (self._hash.hexdigest() if self._hash else "")
 
     @property

@@ -294,6 +294,7 @@ class ReconcileTask:
             after=self.known.after,
             before=self.known.before,
             notes=notes,
+            keep=evidence.keep,
         )
 
 

@@ -50,7 +50,7 @@ class EvidenceSource:
 
     `ids` are the ids of the target. The rows of a saved export must agree with them, if they show ids. `address` is
     the address of the target, if known; bulkops must have saved the export from the same address. `fold` says how
-    codes are folded, if known.
+    codes are folded, if known. The CSV of a target is downloaded into the new file `keep`, if that is given.
     """
 
     client: ApiClient | None = None
@@ -59,6 +59,7 @@ class EvidenceSource:
     options: Mapping[str, str] | None = None
     export: Path | None = None
     fold: Fold | None = None
+    keep: Path | None = None
 
     @property
     def name(self) -> str:

@@ -1,7 +1,6 @@
 """A folder of a remote store as a place that files are taken from and archived in, without renames between places."""
 
-import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -16,7 +15,7 @@ from bulkops.remote.retries import retried
 from bulkops.remote.searching import listed
 from bulkops.remote.transfer import present_version, sha256_at, stream_of
 from bulkops.remote.uploads import AddressTaken, delete, existing_version, upload
-from bulkops.remote.versions import StoredFile, Version
+from bulkops.remote.versions import StoredFile, Version, aside_name
 
 MOST_NAMES = 1000
 """Maximum names that are tried for a copy if other files have them."""
@@ -85,7 +84,7 @@ class RemoteFolder:
         """
         address = self._folder.child(file.name)
         if not address.kind.keys_are_text:
-            self._settle(_aside(address), address, file)  # a killed process may have left it
+            self._settle(_aside(address), address, {file.version})  # a killed process may have left it
         found = self.find(file.name)
         if found is None:
             return True
@@ -100,13 +99,21 @@ class RemoteFolder:
         """Remove a file after a rename; give it its name back if it is another version."""
         aside = _aside(address)
         retried(lambda: store_for(address).rename(address, aside), address, "removed")
-        return self._settle(aside, address, file)
+        return self._settle(aside, address, {file.version})
 
-    def _settle(self, aside: Address, address: Address, file: StoredFile) -> bool:
-        """Remove a file that was set aside if it is in this version; otherwise give it its name, or a free one."""
+    def settle(self, aside: str, name: str, versions: Collection[str]) -> bool:
+        """Remove a file that was set aside if it is in one of these versions, or missing; otherwise give it a name."""
+        address = self._folder.child(aside)
+        return existing_version(address) is None or self._settle(address, self._folder.child(name), versions)
+
+    def _settle(self, aside: Address, address: Address, versions: Collection[str]) -> bool:
+        """Remove a file that was set aside if it is in one of these versions; otherwise give it its name or a free one.
+
+        Return whether it was removed.
+        """
         if (version := existing_version(aside)) is None:
             return False
-        if _stored(file.name, version).version == file.version:
+        if _stored(address.name, version).version in versions:
             delete(aside)
             return True
         for number in range(1, MOST_NAMES):
@@ -123,7 +130,7 @@ class RemoteFolder:
 
 def _aside(address: Address) -> Address:
     """Return the hidden name that a file has while it is removed."""
-    return address.sibling(f".bulkops-{hashlib.sha256(address.name.encode()).hexdigest()[:16]}.removing")
+    return address.sibling(aside_name(address.name))
 
 
 def _renamed(source: Address, target: Address) -> None:

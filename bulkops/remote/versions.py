@@ -1,5 +1,7 @@
 """Identify one version of a file in a place, so that a replacement is noticed."""
 
+import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -81,6 +83,11 @@ class StoredFile:
     size: int
     modified: float
     version: str
+
+
+def aside_name(name: str) -> str:
+    """Return the hidden name that a file has while it is removed from a folder."""
+    return f".bulkops-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.removing"
 
 
 def etag_of(value: Any) -> str | None:

@@ -34,7 +34,7 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | N
     notes: list[str] = []
     findings = None
     sums: dict[str, str] = {}
-    if check_file and _is_same(job, notes):
+    if check_file and job.undoes is None and _is_same(job, notes):
         findings = _findings(contract, job.file_path)
         if amount := contract.amount_column:
             sums = {ledger_name: f"{total:f}" for ledger_name, total in sums_of_file(job.file_path, amount).items()}
@@ -47,7 +47,7 @@ def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | N
         chunks,
         ledger.events(name),
         title=contract.title,
-        effect=contract.effect,
+        effect=f"removes what job {job.undoes} created" if job.undoes else contract.effect,
         rejected=tuple((r.line, str(r.records), r.message) for r in rejections[:SHOWN_REJECTS]),
         reasons=by_reason(rejections),
         rejected_file=str(rejected) if rejected.exists() else None,

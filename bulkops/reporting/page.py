@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from bulkops.ledger.job_documents import left_out_text
 from bulkops.ledger.models import ADDRESS, SOURCE
+from bulkops.ledger.states import job_word
 from bulkops.reporting import tables
 from bulkops.reporting.decisions import OpenDecision, open_decisions
 from bulkops.reporting.facts import STATES, JobFacts
@@ -99,7 +100,7 @@ def _job(facts: JobFacts) -> JobPage:
     return JobPage(
         name=facts.name,
         title=facts.title,
-        state=facts.state.replace("_", " "),
+        state=job_word(facts.state, rejected=facts.records["rejected"]),
         verdict=verdict_of(facts),
         notes=facts.notes,
         books=books,

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FOLD = 12
 """A table with more rows is folded."""
-UNFOLDED_ON_PAPER = 100
-"""A folded table with at most this number of rows is unfolded on paper."""
+UNFOLDED_ON_PAPER = 1000
+"""A folded table with at most this number of rows, about 20 pages, is unfolded on paper."""
 MOST_ROWS = 200
 """Maximum number of rows of a table in Markdown."""
 STACKED = 4

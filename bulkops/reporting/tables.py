@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from bulkops.ledger.states import job_word
 from bulkops.reporting.facts import STATES, WORDS, JobFacts
 from bulkops.reporting.plots import duration
 from bulkops.reporting.rejections import LONGEST
@@ -57,7 +58,7 @@ def summary(all_facts: Sequence[JobFacts]) -> ReportTable:
     """Return a table with one row for each job, and the sum of all jobs."""
     rows = [
         (
-            f.name, str(f.document["contract"]), f.state.replace("_", " "), f.verdict or "not read back",
+            f.name, str(f.document["contract"]), job_word(f.state, rejected=f.records["rejected"]), f.verdict or "not read back",
             *(f"{f.records[s]:,}" for s in ("input", "accepted")), *(_nonzero(f.records[s]) for s in STATES[1:]),
             SHORT[verdict_of(f).sign],
         )

@@ -162,6 +162,8 @@ def write_report(
 
 def _names(ledger: Ledger, options: ReportOptions) -> Sequence[str]:
     """Return the requested jobs, or the latest job."""
+    if options.jobs:
+        return options.jobs
     if (latest := ledger.latest_job()) is None:
         raise UsageError("The ledger contains no jobs.", hint="Start a job with `bulkops import`.")
-    return options.jobs or [latest]
+    return [latest]

@@ -4,6 +4,7 @@ import json
 import re
 
 from starlette.applications import Starlette
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,8 +16,18 @@ from bulkops.sandbox.resource import GROUPS, Group, Operation
 from bulkops.sandbox.resources import RESOURCES
 from bulkops.sandbox.responses import ApiError, error_response
 
-TEXTS = {"loyaltyCardId": "", "integrationId": ":path"}
+
+class NoWord(StringConvertor):
+    """A path parameter that is no word of the API: `cards/export` is the export, not a card."""
+
+    regex = "(?!(?:no_total|export)$)[^/]+"
+
+
+register_url_convertor("noword", NoWord())
+TEXTS = {"loyaltyCardId": ":noword", "integrationId": ":path"}
 """The path parameters that are text, with their converter: an integration id may contain slashes."""
+NUMBERS = {"couponId": ":noword", "referralId": ":noword"}
+"""The ids that share their place in a path with a word, with their converter."""
 
 
 def operations_of(group: Group) -> tuple[Operation, ...]:
@@ -54,7 +65,8 @@ def _route(service: Service, group: Group, operation: Operation) -> Route:
         texts=frozenset(TEXTS),
         public=operation.public,
     )
-    path = re.sub(r"\{(\w+)\}", lambda found: "{" + found[1] + TEXTS.get(found[1], "") + "}", operation.path)
+    converters = TEXTS | NUMBERS
+    path = re.sub(r"\{(\w+)\}", lambda found: "{" + found[1] + converters.get(found[1], "") + "}", operation.path)
     return Route(path, endpoint=endpoint, methods=[operation.method])
 
 

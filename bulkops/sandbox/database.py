@@ -4,7 +4,7 @@ import os
 import re
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
@@ -38,10 +38,11 @@ def folded(code: str) -> str:
 class Database:
     """A SQLite file; without a path a temporary file, removed when the sandbox ends.
 
-    `tables` is the SQL that creates the tables of the resources where they are missing.
+    `tables` is the SQL that creates the tables of the resources where they are missing. `columns` are columns that a
+    table of an older release lacks: table, column and type.
     """
 
-    def __init__(self, path: Path | None, tables: str) -> None:
+    def __init__(self, path: Path | None, tables: str, columns: Iterable[tuple[str, str, str]] = ()) -> None:
         self._folder = None if path else tempfile.TemporaryDirectory(prefix="bulkops-sandbox-")
         self.path = path or Path(self._folder.name if self._folder else "") / "sandbox.db"
         self._write_lock = Lock()
@@ -54,7 +55,7 @@ class Database:
                 self._writer = failing.enter_context(closing(self._open()))
                 # With a path, an acknowledged import is on the disk; without one, nothing outlives the process.
                 self._writer.execute(f"PRAGMA synchronous={'FULL' if path else 'OFF'}")
-                self._create(tables)
+                self._create(tables, columns)
                 failing.pop_all()
         except sqlite3.Error as problem:
             raise UsageError(
@@ -72,12 +73,16 @@ class Database:
             failing.pop_all()
         return connection
 
-    def _create(self, tables: str) -> None:
+    def _create(self, tables: str, columns: Iterable[tuple[str, str, str]]) -> None:
         version = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, FORMAT):
             raise UsageError(f"{self.path} was made by another version of the sandbox; name a new file.")
         # A file of an older release lacks the tables of resources that are new.
         self._writer.executescript(f"BEGIN; {SCHEMA} {tables} PRAGMA user_version={FORMAT}; COMMIT;")
+        for table, column, kind in columns:
+            known = {row["name"] for row in self._writer.execute(f"PRAGMA table_info({table})")}
+            if column not in known:
+                self._writer.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

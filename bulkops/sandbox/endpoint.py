@@ -198,7 +198,7 @@ class Endpoint:
     def _content(self) -> Content:
         if self.group == "imports":
             return Content.FILE
-        return Content.JSON if self.method == "POST" else Content.NONE
+        return Content.JSON if self.method in ("POST", "PUT") else Content.NONE
 
     def _ids(self, request: Request) -> dict[str, Any]:
         """Return the path parameters, ids as numbers; refuse an id that is not a whole number with 404."""

@@ -109,11 +109,14 @@ class Where:
         return self.also(clauses[given], today=iso(self._call.state.now())) if given else self
 
     def usable(self) -> "Where":
-        """Apply `usable`; nothing is ever redeemed here, so every code is usable and none is redeemed."""
+        """Apply `usable` and `redeemed`; a code is usable until it was redeemed as often as its limit says."""
         given, redeemed = self._call.query.get("usable"), self._call.query.get("redeemed")
         if given and redeemed:
             raise bad_parameter("redeemed", "redeemed cannot be used together with usable")
-        return self.also("0") if given == "false" or redeemed == "true" else self
+        if redeemed:
+            return self.also("counter > 0" if redeemed == "true" else "counter = 0")
+        left = "(limitval = 0 OR counter < limitval)"
+        return self.also(left if given == "true" else f"NOT {left}") if given else self
 
     def code(self, parameter: str = "value") -> "Where":
         """Apply the code filter: exact but for case with `exactMatch`, else letters and digits anywhere."""

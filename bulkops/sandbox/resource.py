@@ -32,7 +32,7 @@ class Operation:
     parameters: Parameters = field(default_factory=dict)
     plain_errors: tuple[int, ...] = ()
     json_errors: tuple[int, ...] = ()
-    method: Literal["GET", "POST", "DELETE"] = "GET"
+    method: Literal["GET", "POST", "PUT", "DELETE"] = "GET"
     public: bool = False
 
 
@@ -40,7 +40,8 @@ class Operation:
 class Resource:
     """The operations of one kind of object, by group, and the SQL that creates its tables where they are missing.
 
-    Imports are always sent by POST, whatever their `method` says.
+    `columns` are those of its tables that data files of older releases lack: table, column and type. Imports are always
+    sent by POST, whatever their `method` says.
     """
 
     imports: tuple[Operation, ...] = ()
@@ -48,6 +49,7 @@ class Resource:
     reads: tuple[Operation, ...] = ()
     actions: tuple[Operation, ...] = ()
     tables: str = ""
+    columns: tuple[tuple[str, str, str], ...] = ()
 
     def operations(self, group: Group) -> Iterator[Operation]:
         """Yield the operations of one group; imports with the method POST."""

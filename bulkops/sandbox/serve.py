@@ -21,7 +21,7 @@ from bulkops.sandbox.assumptions import Assumptions
 from bulkops.sandbox.database import Database
 from bulkops.sandbox.endpoint import Logged, Service
 from bulkops.sandbox.faults import parse_faults
-from bulkops.sandbox.resources import TABLES
+from bulkops.sandbox.resources import COLUMNS, TABLES
 from bulkops.sandbox.state import SandboxState, system_now
 from bulkops.sandbox.wire import TRANSPORT
 from bulkops.sandbox.world import World
@@ -69,7 +69,7 @@ class SandboxServer:
         found = load_world(world)
         self._socket = _listen(host, port)
         try:
-            self._database = Database(Path(data) if data else None, TABLES)
+            self._database = Database(Path(data) if data else None, TABLES, COLUMNS)
         except UsageError:
             self._socket.close()
             raise

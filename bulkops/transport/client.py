@@ -251,6 +251,18 @@ class ApiClient:
         )
         return self._exchange(request, template, part, on_departure)
 
+    def change(
+        self, method: str, template: str, ids: Ids, body: Mapping[str, Any] | None = None, *, read_seconds: float
+    ) -> int:
+        """Send one request that changes rows at the target, once; return the status of its response.
+
+        Errors are those of `post_file`; the content of a successful response is not used.
+        """
+        timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
+        request = self._http.build_request(method, path_of(template, ids), json=body, timeout=timeout)
+        response, _ = self._answered(request, template, None, None)
+        return response.status_code
+
     def _exchange(
         self,
         request: httpx.Request,
@@ -258,9 +270,27 @@ class ApiClient:
         part: FilePart,
         on_departure: Callable[[], None] | None,
     ) -> Response:
-        where = f"POST {request.url.path}"
+        where = f"{request.method} {request.url.path}"
+        response, content = self._answered(request, template, part, on_departure)
+        body = parse_json(content)
+        if body is None:
+            shown = describe_body(content, hide=redacted)
+            raise OutcomeUnknown(
+                f"The response to {where} is not JSON: the server sent {shown}.", status=response.status_code
+            )
+        return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
+
+    def _answered(
+        self,
+        request: httpx.Request,
+        template: str,
+        part: FilePart | None,
+        on_departure: Callable[[], None] | None,
+    ) -> tuple[httpx.Response, bytes]:
+        """Send a request that changes the target; return its successful response and the start of its content."""
+        where = f"{request.method} {request.url.path}"
         try:
-            with self.notifier.during(_unanswered(where, request)), self._slot("POST", template):
+            with self.notifier.during(_unanswered(where, request)), self._slot(request.method, template):
                 if on_departure is not None:
                     on_departure()
                 response = self._send(request)
@@ -273,7 +303,7 @@ class ApiClient:
             raise self._not_delivered(error, where) from None
         except httpx.HTTPError as error:
             cause = cause_of(error, self._route).text
-            if not part.complete:
+            if part is not None and not part.complete:
                 raise NotDelivered(f"{where}: the connection broke off during the upload: {cause}.") from None
             raise OutcomeUnknown(
                 f"{where} was sent, but no response arrived: {cause}.",
@@ -281,13 +311,7 @@ class ApiClient:
             ) from None
         if not response.is_success:
             raise self._refusal(response, content, where)
-        body = parse_json(content)
-        if body is None:
-            shown = describe_body(content, hide=redacted)
-            raise OutcomeUnknown(
-                f"The response to {where} is not JSON: the server sent {shown}.", status=response.status_code
-            )
-        return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
+        return response, content
 
     def _get_json(self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None) -> Any:
         streamed = self._open_stream(template, ids, params, search)

@@ -1,6 +1,8 @@
 """Report waits to the user: no wait of five seconds or more happens without a notice of its reason."""
 
+import itertools
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
@@ -81,6 +83,7 @@ class Notifier:
         self.amount: ShowAmount | None = None
         self._last = clock.monotonic()
         self._causes: set[str] = set()
+        self._alarms = Alarms(self.notify, seconds=QUIET_SECONDS)
 
     def notify(self, text: str) -> None:
         """Pass a notice on."""
@@ -122,10 +125,57 @@ class Notifier:
     @contextmanager
     def during(self, text: str) -> Iterator[None]:
         """Pass a notice on once if the body of the `with` statement takes five seconds or more."""
-        timer = threading.Timer(QUIET_SECONDS, self.notify, [text])
-        timer.daemon = True
-        timer.start()
+        alarm = self._alarms.set(text)
         try:
             yield
         finally:
-            timer.cancel()
+            self._alarms.cancel(alarm)
+
+
+class Alarms:
+    """Calls `ring` with a text some seconds after it was set, unless it is cancelled before.
+
+    One thread serves all alarms, because starting a thread for each takes longer than a short request. It ends when no
+    alarm was set for that time.
+    """
+
+    def __init__(self, ring: Notify, *, seconds: float) -> None:
+        self._ring = ring
+        self._seconds = seconds
+        self._turn = threading.Condition()
+        self._set: dict[int, tuple[float, str]] = {}
+        self._numbers = itertools.count()
+        self._running = False
+
+    def set(self, text: str) -> int:
+        """Set an alarm and return its number."""
+        with self._turn:
+            number = next(self._numbers)
+            self._set[number] = (time.monotonic() + self._seconds, text)
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._serve, name="alarms", daemon=True).start()
+        return number
+
+    def cancel(self, number: int) -> None:
+        """Cancel an alarm; one that has rung is ignored."""
+        with self._turn:
+            self._set.pop(number, None)
+
+    def _serve(self) -> None:
+        while (due := self._due()) is not None:
+            for text in due:
+                self._ring(text)
+
+    def _due(self) -> list[str] | None:
+        """Wait, and return the texts that are due; None if no alarm was set meanwhile, which ends the thread."""
+        with self._turn:
+            # An alarm that is set during the wait is due after it, so the wait need not be interrupted.
+            first = min((at for at, _ in self._set.values()), default=time.monotonic() + self._seconds)
+            self._turn.wait(max(first - time.monotonic(), 0.0))
+            if not self._set:
+                self._running = False
+                return None
+            now = time.monotonic()
+            due = [number for number, (at, _) in self._set.items() if at <= now]
+            return [self._set.pop(number)[1] for number in due]

@@ -4,10 +4,13 @@ from pathlib import Path
 
 from bulkops.ledger.reader import LedgerReader
 
+BEFORE = "before.csv"
+"""The name of the saved rows in the folder of a job."""
+
 
 def before_path(ledger: LedgerReader, job: str) -> Path:
     """Return the path of the rows that a job saved before it replaced or changed them."""
-    return ledger.job_folder(job) / "before.csv"
+    return ledger.job_folder(job) / BEFORE
 
 
 def new_records_path(ledger: LedgerReader, job: str, name: str) -> Path:

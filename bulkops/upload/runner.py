@@ -199,7 +199,7 @@ class Runner:
         if self._blocked >= BLOCKED_IN_A_ROW:
             self._queue.keep([chunk])
             raise AccessRefused(
-                f"{error.message} {self._blocked} requests in a row ended like this.",
+                f"{error.message.removesuffix('.')}. {self._blocked} requests in a row ended like this.",
                 status=error.status,
                 hint="Ask the operators of the firewall or proxy in front of the API to let imports through.",
                 page=True,

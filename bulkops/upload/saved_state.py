@@ -22,9 +22,10 @@ from bulkops_validators.model.contract import Form, Readback
 KEY = "_key"
 
 
-def save_state(context: JobContext, *, notify: Notify) -> Path | None:
+def save_state(context: JobContext, *, notify: Notify, export: Path | None = None) -> Path | None:
     """Save the rows of the target with a key in the job's file; None if the contract changes no rows.
 
+    `export` is the export of the target, if it has just been downloaded; without it, the target is read.
     Unfinished if the server does not send the rows. A server that refuses to show them does not stop the import: the
     user is told that there is no way back.
     """
@@ -33,7 +34,7 @@ def save_state(context: JobContext, *, notify: Notify) -> Path | None:
         return None
     path = before_path(context.ledger, context.job.id)
     try:
-        records, saved = _saved(context, readback, path)
+        records, saved = _saved(context, readback, path, export)
     except (AccessRefused, ServerRefused, DataError) as error:
         path.unlink(missing_ok=True)
         notify(f"The present rows cannot be saved ({error.message}), so this import cannot be undone by bulkops.")
@@ -47,7 +48,12 @@ def save_state(context: JobContext, *, notify: Notify) -> Path | None:
 
 @contextmanager
 def state_saved(
-    context: JobContext, *, notify: Notify, dry_run: bool, undone: UndoneJob | None = None
+    context: JobContext,
+    *,
+    notify: Notify,
+    dry_run: bool,
+    undone: UndoneJob | None = None,
+    export: Path | None = None,
 ) -> Iterator[None]:
     """Save the state before the body of the `with` statement begins the job; remove it if the job did not begin.
 
@@ -55,7 +61,7 @@ def state_saved(
     was given.
     """
     try:
-        saved = None if dry_run else save_state(context, notify=notify)
+        saved = None if dry_run else save_state(context, notify=notify, export=export)
         if saved is not None and undone is not None and context.job.settings["max_removals"] is None:
             undone.refuse_changed_rows(readback_of(context), held=saved)
         yield
@@ -72,14 +78,17 @@ def readback_of(context: JobContext) -> Readback:
     return readback
 
 
-def _saved(context: JobContext, readback: Readback, path: Path) -> tuple[int, int]:
+def _saved(context: JobContext, readback: Readback, path: Path, export: Path | None) -> tuple[int, int]:
     """Write the rows with a key in the file; return the number of records of the file, and of rows written."""
     wanted = pl.concat(
         [_keys(readback, sent_frame(readback, frame)) for frame in read_file(context.job.file_path)]
     )  # 8 bytes for each record
     private_folder(path.parent)
     form, saved = ImportForm(context.contract, readback), 0
-    rows = read_back(context.client, readback, context.ids, context.job.options)
+    if export is None:
+        rows = read_back(context.client, readback, context.ids, context.job.options)
+    else:
+        rows = read_file(export)
     with naming_full_disk(path), open(path, "wb", opener=private) as out:
         for number, frame in enumerate(rows):
             records = form.converted(frame)

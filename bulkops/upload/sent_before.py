@@ -130,9 +130,8 @@ class KnownJobs:
 
     def newer(self, ledger: LedgerReader, target_key: str) -> list[str]:
         """Return the ids of the jobs that began since."""
-        if self.last is not None:
-            return ledger.job_ids_since(target_key, self.last)
-        return [each for each in ledger.job_ids_at(target_key) if each not in self.ids]
+        found = ledger.job_ids_at(target_key) if self.last is None else ledger.job_ids_since(target_key, self.last)
+        return [each for each in found if each not in self.ids]
 
 
 _KNOWN_JOBS: WeakKeyDictionary[LedgerReader, dict[str, KnownJobs]] = WeakKeyDictionary()

@@ -98,6 +98,7 @@ def open_job(
 
     `stamp` is the stamp of the file from right before its bytes were hashed.
     """
+    refuse_undo_job(job, "sent as an import", hint=f"`bulkops jobs show {job.id}` prints its state.")
     contract = contract_of(job)
     here = target_of(contract, target)
     if here != job.target:
@@ -118,6 +119,12 @@ def open_job(
         clock=clock,
         job_file=JobFile(job, chunks=lambda: ledger.chunks(job.id), stamp=stamp),
     )
+
+
+def refuse_undo_job(job: JobEntry, what: str, *, hint: str) -> None:
+    """Raise UsageError for a job that removes what another one created; `what` it cannot be."""
+    if job.undoes is not None:
+        raise UsageError(f"Job {job.id} removes what job {job.undoes} created; it cannot be {what}.", hint=hint)
 
 
 def contract_of(job: JobEntry) -> Contract:

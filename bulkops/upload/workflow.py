@@ -187,7 +187,7 @@ def lock_job(job: JobEntry, ledger: Ledger) -> Iterator[None]:
     """Hold the lock of a job, and that of its target if the job replaces it; GuardRefused names the lock's owner."""
     with ExitStack() as locks:
         locks.enter_context(ledger.exclusive(job.id, what=f"Job {job.id}"))
-        if Mode(job.mode) is Mode.REPLACE:
+        if job.mode == Mode.REPLACE.value:
             name = f"target-{job.target_key[:24]}"
             locks.enter_context(ledger.exclusive(name, what="The target of this import"))
         yield

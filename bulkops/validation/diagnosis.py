@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.validation.checks.encoding import is_utf8
@@ -132,11 +133,15 @@ def _required(names: set[str], contract: Contract) -> bool:
     return all(any(name.lower() in names for name in group) for group in groups)
 
 
-def _all_names(line: bytes) -> list[tuple[str, ...]]:
-    """Return the names in a line for each separator; an empty list for a line too long to be a header."""
-    if len(line) > 4096:
-        return []
-    return [spelt_names(line, separator) for separator in SEPARATORS]
+def _all_names(line: bytes) -> tuple[tuple[str, ...], ...]:
+    """Return the names in a line for each separator; nothing for a line too long to be a header."""
+    return _names_by_separator(line) if len(line) <= 4096 else ()
+
+
+@lru_cache(maxsize=64)
+def _names_by_separator(line: bytes) -> tuple[tuple[str, ...], ...]:
+    """Return the names in a line for each separator; many files in a process have the same header."""
+    return tuple(spelt_names(line, separator) for separator in SEPARATORS)
 
 
 def header_cause(header: Header, contract: Contract) -> CommonCause | None:

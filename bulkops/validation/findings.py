@@ -134,6 +134,7 @@ class FileReport:
 
     `sha256` and `bytes` describe the content after decompression. `stopped`: the maximum number of errors was reached,
     and the rest of the file was not checked. `digests` are the digests of the records, if they were requested.
+    `columns` are the contract's columns that the file has; None if its header was not read.
     """
 
     path: str
@@ -150,6 +151,7 @@ class FileReport:
     suppressed: int = 0
     stopped: bool = False
     digests: "Digests | None" = field(default=None, repr=False, compare=False)
+    columns: tuple[str, ...] | None = field(default=None, repr=False, compare=False)
 
     @property
     def repairs(self) -> dict[str, int]:

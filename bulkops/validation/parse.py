@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from bulkops.reading.byte_order import ended, keep_byte_order_mark
+from bulkops.reading.byte_order import MARK, ended, keep_byte_order_mark
 from bulkops.reading.records.layout import Block, Layout, lay_out
 from bulkops.reading.records.malformed import QUOTE_DEFECTS, MalformedRecord
 from bulkops.reading.records.quote_repair import RewrittenRecords, rewrite_quotes, rewritten_cells
@@ -24,6 +24,9 @@ from bulkops.validation.checks.odd_lines import line_matches, odd_lines
 from bulkops.validation.checks.swallowed_records import swallowed_matches
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches, merge
+
+SMALL_BYTES = 16 << 10
+"""Maximum bytes that are read without polars."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def read_frame(data: bytes, width: int, separator: int, *, ragged: bool = False)
     schema = {str(index): pl.String for index in range(width)}
     if not data:
         return pl.DataFrame(schema=schema)
+    if len(data) <= SMALL_BYTES and (small := _read_small(data, width, separator)) is not None:
+        return small
     try:
         return pl.read_csv(
             keep_byte_order_mark(ended(data, separator)),
@@ -87,6 +92,26 @@ def read_frame(data: bytes, width: int, separator: int, *, ragged: bool = False)
         )
     except pl.exceptions.PolarsError:
         return None
+
+
+def _read_small(data: bytes, width: int, separator: int) -> pl.DataFrame | None:
+    """Return the frame of a few plain lines; None for data with quotes, blank lines or another number of cells.
+
+    For a few records, polars takes ten times as long to start reading as this takes in all.
+    """
+    if b'"' in data or b"\r" in data or data.startswith(MARK):
+        return None
+    try:
+        lines = data.removesuffix(b"\n").decode().split("\n")
+    except UnicodeDecodeError:
+        return None
+    rows = [line.split(chr(separator)) for line in lines]
+    if "" in lines or any(len(row) != width for row in rows):
+        return None
+    columns = enumerate(zip(*rows, strict=True))
+    return pl.DataFrame(
+        [pl.Series(str(place), [cell or None for cell in cells], dtype=pl.String) for place, cells in columns]
+    )
 
 
 def _read_slowly(data: bytes, context: Context) -> pl.DataFrame:

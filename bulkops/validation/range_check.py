@@ -152,7 +152,7 @@ def _whole(task: RangeTask, context: Context) -> CheckedRange:
 def _part(task: RangeTask, span: Span, context: Context) -> CheckedRange:
     with _opened(task.path) as stream:
         stream.seek(span.start)
-        reader = ContentReader(stream, start=span.start)
+        reader = ContentReader(stream, hashed=False, start=span.start)
         width, until = len(context.columns), span.end - span.start
         pieces = blocks(reader, separator=context.separator, width=width, size=task.block_bytes, until=until)
         checked = _checked(pieces, task, context)

@@ -140,6 +140,7 @@ class ReportBuilder:
 
     def report(self, *, size: int, sha256: str, unreadable: str | None = None) -> FileReport:
         """Return the finished report."""
+        header = self.file_start.header if self.file_start is not None else None
         return FileReport(
             path=self.source.path,
             contract=self.contract.name,
@@ -155,6 +156,7 @@ class ReportBuilder:
             suppressed=self.findings.suppressed,
             stopped=self._stopped,
             digests=np.concatenate(self._digests) if self._digests else None,
+            columns=header.present if header is not None else None,
         )
 
     def _reported(self, byte: int | None) -> int | None:

@@ -52,9 +52,10 @@ def test_a_wait_for_evidence_is_one_line_in_a_log(shell: Shell, sandbox: Sandbox
     sandbox.set_faults("imports@1=503")
     ended = shell.run("import", "coupons", str(file), "--application", "1", "--campaign", "1", "--settle", "6")
     assert ended.code == 0, ended.err
-    assert [line for line in ended.err.splitlines() if "aiting" in line] == [
-        "Waiting 6 s, then reading back again for chunk 1: the outcome is unknown."
-    ]
+    (line,) = [line for line in ended.err.splitlines() if "aiting" in line]
+    wait, cause = line.split(" The first cause: ")
+    assert wait == "Waiting 6 s, then reading back again for chunk 1: the outcome is unknown."
+    assert cause.startswith("POST /v1/applications/1/campaigns/1/import_coupons returned 503")
 
 
 class Turned(SystemClock):

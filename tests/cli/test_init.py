@@ -117,6 +117,7 @@ def test_every_sheet_with_rows_becomes_a_step_of_its_own() -> None:
     points = [["Kundennummer", "Punktestand"], ["K1", "10"], ["K2", "20"]]
     workbook("shop.xlsx", {"Codes": [HEADER, *ROWS], "Punkte": points, "Farben": [["rot", "blau"], ["x y", "y x"]]})
     result = init("shop.xlsx")
+    assert "coupons: 5 columns certain, 0 to decide. 1 source column not used." in " ".join(result.stderr.split())
     assert "shop.xlsx, sheet Farben fits no contract. Its columns: rot, blau" in result.stdout
     recipe = proposed("shop.xlsx")
     sheets = [(step.contract, step.source.sheet) for step in recipe.steps if step.source is not None]

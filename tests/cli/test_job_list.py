@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bulkops.clock import SystemClock
-from bulkops.ledger.events import Accepted, OutcomeUnknown, Reconciled
+from bulkops.ledger.events import Accepted, OutcomeUnknown, Reconciled, Refused, Rejected
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.reconciling.result import Reconciliation, Verdict
@@ -56,6 +56,19 @@ def test_jobs_are_listed_newest_first_with_date_target_and_proof(shell: Shell) -
     assert "proved" in second
     assert all(f"{name} {value}" in second for name, value in JOB.target["ids"].items())
     assert [job["job"] for job in shell.run("jobs", "list", "--json").json["jobs"]] == ["third", "second", "first"]
+
+
+def test_a_job_with_rejected_records_is_listed_as_done_with_their_number(shell: Shell) -> None:
+    three_jobs(shell)
+    with ledger_of(shell) as ledger:
+        chunk = ledger.move("third", ledger.chunks("third")[0], ChunkState.SENDING, SENT)
+        chunk = ledger.move("third", chunk, ChunkState.REFUSED, Refused(status=400, message="a wrong value"))
+        ledger.move("third", chunk, ChunkState.REJECTED, Rejected(message="a wrong value"))
+    line = shell.run("jobs", "list").out.splitlines()[2]
+    assert f"done with {CHUNK.records} rejected" in line
+    assert "refused" not in line
+    (job,) = shell.run("jobs", "list", "--json", "--limit", "1").json["jobs"]
+    assert job["state"] == "refused"
 
 
 def test_jobs_are_listed_by_state_and_up_to_a_limit(shell: Shell) -> None:

@@ -193,3 +193,26 @@ def test_prune_keeps_everything_of_an_unsettled_job(shell: Shell) -> None:
     connection.close()
     done = shell.run("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--yes", "--json")
     assert json.loads(done.out)["files"] == []
+
+
+def test_prune_removes_mapped_files_of_proved_jobs_and_keeps_the_others(
+    shell: Shell, place: Path, sandbox: SandboxServer
+) -> None:
+    mapped: list[Path] = []
+    for proved in ("true", "false"):
+        (place / "codes.csv").write_text(f"Code\n{proved}-1\n{proved}-2\n")
+        (place / f"{proved}.yaml").write_text(
+            f"name: {proved}-codes\n"
+            "steps:\n  - contract: coupons\n    source: {file: codes.csv}\n    columns: {value: '\"Code\"'}\n"
+            f"    ids: {{application: 1, campaign: 1}}\n    reconcile: {proved}\n"
+        )
+        ended = shell.run("run", f"{proved}.yaml", "--ledger", "own.db")
+        assert ended.code == 0, ended.err
+        mapped += [path for path in (shell.state / "mapping").rglob("*.csv") if path not in mapped]
+    words = ("ledger", "prune", "--older-than", "0d", "--ledger", "own.db")
+    asked = shell.run(*words)
+    assert (asked.code, "of mapped recipes among them" in asked.err) == (2, True), asked.err
+    assert all(path.exists() for path in mapped)
+    assert shell.run(*words, "--yes").code == 0
+    assert [path.exists() for path in mapped] == [False, True]
+    assert not mapped[0].parent.exists()

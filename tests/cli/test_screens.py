@@ -85,6 +85,22 @@ def test_notes_appear_above_the_progress_bar(shell: Shell) -> None:
     assert [line for line in shown if "|" not in line and line] == ["A first note.", "bulkops: An error.", "  A hint."]
 
 
+def test_results_and_notes_never_share_a_line_with_a_bar(shell: Shell) -> None:
+    code = (
+        "from bulkops.cli.output.console import Console; console = Console()\n"
+        "with console.bar(total=3, unit=' step', ncols=60, nrows=9):\n"
+        "    console.result('A result.'); console.lines('Some lines.'); console.document('A document.')\n"
+        "    console.table(['name'], [['A cell.']])\n"
+        "    with console.bar(total=2, unit=' records', position=1, ncols=60, nrows=9):\n"
+        "        console.note('A note.'); console.emit_json(1)\n"
+    )
+    terminal = Terminal.running(shell, code=code)
+    assert terminal.end() == 0, terminal.seen
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", terminal.seen)
+    for text in ("A result.", "Some lines.", "A document.", "name", "A note.", "1"):
+        assert re.search(rf"[\r\n]{re.escape(text)} *\n", re.sub(r"\x1b\[A", "", shown)), (text, shown)
+
+
 words = st.text(st.characters(min_codepoint=97, max_codepoint=122), min_size=1, max_size=12)
 cells = st.lists(words, min_size=1, max_size=6).map(" ".join)
 

@@ -22,6 +22,8 @@ RANGES = {"rangeStart": "1900-01-01T00:00:00Z", "rangeEnd": "2100-01-01T00:00:00
 BODIES: Mapping[str, Any] = {
     "createSession": {"email": "a@example.com", "password": "secret"},
     "getCustomersByAttributes": {"integrationIDs": ["customer-0001"]},
+    "removeLoyaltyPoints": {"points": 0.5, "name": "test"},
+    "deductLoyaltyCardPoints": {"points": 0.5, "name": "test"},
     "createCouponsDeletionJob": {"filters": {"value": "nothing has this code"}},
 }
 FILES = (

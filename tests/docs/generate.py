@@ -73,7 +73,8 @@ def permissions() -> str:
     head = (
         "# Rights of a key\n\n"
         "A Management API key grants single operations. Each command below requests those beside it and no others; "
-        "`jobs resume` and\n`jobs undo` request the same as `import`, and `run` the same as its steps. "
+        "`jobs resume`\nrequests the same as `import`, `jobs undo` too unless it has a row of its own, and `run` the "
+        "same as its steps. "
         "A command with several paths takes the one that its ids choose.\n"
         "`bulkops contracts NAME` lists the operations of one contract. `export NAME --for-import` requests "
         "those of `copy` that read.\n\n"

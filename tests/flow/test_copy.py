@@ -193,6 +193,8 @@ def test_all_contracts_are_copied_in_order_and_proved_against_the_source(
     config = deployments(tmp_path, source.base_url, empty.base_url)
     (tmp_path / "table.toml").write_text("[[ids]]\nfrom = {collection = 1}\nto = {collection = 1}\n")
     words = (*PROFILE_BASED, "--table", str(tmp_path / "table.toml"))
+    shown = source.run("--config", str(config), "copy", "stores", "--from", "old", "--to", "new", "--dry-run")
+    assert ("minimum time" in shown.out, "least" in shown.out) == (True, False), shown
     tested = copy(source, config, "coupons", "stores", "--dry-run")
     assert tested.code == 0, tested.err
     assert (tested.code, tested.json["dry_run"], empty.state.rows("coupon")) == (0, True, [])

@@ -44,7 +44,8 @@ class Operations:
         }  # fmt: skip
         self.jobs: dict[str, list[str]] = {}
         with SandboxServer(rate_limit=0) as server:
-            self.jobs["proved"] = self.sent(server, "coupons", self.codes("OLD", 30), "--reconcile")
+            proved = self.sent(server, "coupons", self.codes("OLD", 30), "--max-rows", "2", "--reconcile")
+            self.jobs["proved"] = proved  # in 15 requests, so that their table is folded on a screen
             mixed = self.folder / "a very long name of a partner's file <b>1|2`3`\u202ecsv.csv"
             mixed.write_text(self.codes("NEW", 60).read_text() + "OLD001\nOLD002\nOLD003\n" + "x" * 1000 + "\n")
             self.jobs["rejected"] = self.sent(server, "coupons", mixed, "--max-rows", "20", "--again", "--reconcile")
@@ -179,6 +180,7 @@ def test_a_printed_report_has_every_word_within_its_margins(state: str, operatio
         assert outside == []
         words += sheet.get_textpage().get_text_range()
     document.close()
+    assert re.findall(r"^[\d,]+ rows\s*$", words, re.MULTILINE) == []  # nothing is folded
     shown = re.sub(r"\s", "", words)
     assert re.sub(r"\s", "", "Date and signature") in shown
     jobs = [operations.run("jobs", "show", name, "--json") for name in operations.jobs[state]]

@@ -42,6 +42,8 @@ def test_chunks_that_the_ledger_forgot_are_accepted_and_not_sent_again(
     desk.ledger = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
     document = desk.resume(job)
     assert document["state"] == "done"
+    (note,) = [note for note in desk.notes if "already contains" in note]
+    assert "chunk 3, 4, 5 (30 records), by requests that this ledger does not know" in note
     assert case.held(sandbox) == counted(rows_of(file))
     assert len({chunk["import_id"] for chunk in document["chunks"]}) == 5
 

@@ -78,7 +78,7 @@ def test_parameters_of_the_sandbox_are_those_described() -> None:
 def test_success_of_every_operation_has_the_described_status_media_type_and_body() -> None:
     calls = [each for each in OPERATIONS.values() if each.sends != "file"]
     with filled_sandbox() as server, Caller(server) as own:
-        for operation in sorted(calls, key=lambda each: ("GET", "POST", "DELETE").index(each.method)):
+        for operation in sorted(calls, key=lambda each: ("GET", "POST", "PUT", "DELETE").index(each.method)):
             found = own.call(operation)
             assert (found.status in operation.gives, operation.violations(found)) == (True, []), operation.name
             if operation.method == "GET":
@@ -174,7 +174,13 @@ WRONG_JSON = (
     b"[" * 100_000, b'{"a":' * 100_000, b'{"\\ud800": 1}', b'{"filters": {}, "email": 1e400, "attributes": NaN}',
     b'"' + b"x" * 17_000_000 + b'"',
 )  # fmt: skip
+WRONG_POINTS = (
+    b"{}", b'{"points": 0}', b'{"points": -1}', b'{"points": "1"}', b'{"points": true}', b'{"points": 1e13}',
+    b'{"points": 1, "name": 1}', b'{"points": 1, "subledgerId": null}', b'{"points": 1e9}',
+)  # fmt: skip
 WRONG_FIELDS = {
+    "removeLoyaltyPoints": WRONG_POINTS,
+    "deductLoyaltyCardPoints": WRONG_POINTS,
     "createSession": (
         b"{}", b'{"email": "nobody", "password": "secret"}', b'{"email": 1, "password": []}', b'{"email": "a@b"}',
         b'{"email": "\\udfff@x", "password": "\\udfff"}',

@@ -93,11 +93,12 @@ def structure(file: FuzzedFile, random: Random) -> Iterator[Broken]:
         yield Broken("the records are all bytes of the file, in order", repr(spans))
     if any(body[end - 1 : end] != b"\n" for _, end in spans[:-1]):
         yield Broken("each record but the last ends with a line feed", repr(spans))
-    size = random.randint(1, random.choice((16, 60, 200)))
+    # A block of the whole body shows nothing new.
+    size = random.randint(1, max(1, min(random.choice((16, 60, 200)), len(body) - 1)))
     if (rows := rows_of(body, size=size, **form)) != whole:
         yield Broken("the size of blocks changes no record", f"size {size}: {rows} != {whole}")
     if whole:
-        index = random.randrange(len(whole))
+        index = random.randrange(min(1, len(whole) - 1), len(whole))
         start, number = whole[index][0], max((row[2] + 1 for row in whole[:index]), default=0)
         rest = [
             (a + start, b + start, n if n < 0 else n + number, f, code, at if at < 0 else at + start)

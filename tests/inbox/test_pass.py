@@ -27,6 +27,7 @@ from bulkops.ledger.models import JobEntry
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.observer import Silent
 from bulkops.pipeline.resuming import resume_job
+from bulkops.remote.versions import aside_name
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.settings import Secret, Target
 from bulkops.transport import retries
@@ -599,3 +600,22 @@ def test_a_pass_whose_book_fails_reports_the_files_before_it(
     monkeypatch.setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())
     assert desk.run().exit == 0
     assert held(server.state) == {("customer-1", "5"): 1, ("customer-2", "5"): 1}
+
+
+def test_a_file_that_a_killed_pass_set_aside_is_removed_or_gets_its_name(server: SandboxServer, tmp_path: Path) -> None:
+    desk = InboxDesk(tmp_path, server.base_url)
+    dropped = desk.drop("points-1.csv", points(("Ann-aside", "5")))
+    os.link(dropped, tmp_path / "same")
+    desk.drop("points-2.csv", points(("Ben-aside", "5")))
+    assert set(states(desk.run()).values()) == {"imported"}
+    imported, other, unknown = (desk.drops / aside_name(name) for name in ("points-1.csv", "points-2.csv", "never"))
+    os.link(tmp_path / "same", imported)
+    for path, customer in ((other, "Cem-aside"), (unknown, "Dee-aside")):
+        path.write_text(points((customer, "5")))
+    assert desk.run(dry_run=True).notes == []
+    assert imported.exists()
+    result = desk.run()
+    assert sorted(path.name for path in desk.drops.iterdir()) == [unknown.name, "points-2.csv"]
+    assert [note.split(":")[0] for note in result.notes] == [str(unknown), "points-2.csv"]
+    assert states(desk.run()) == {"points-2.csv": "imported"}
+    assert held(server.state)["Cem-aside", "5"] == 1

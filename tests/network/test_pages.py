@@ -24,8 +24,12 @@ def _login(connection: socket.socket) -> None:
     if data.startswith(b"POST"):
         while not data.endswith(b"--\r\n"):
             data += connection.recv(65_536)
-    head = f"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: {len(PAGE)}\r\n\r\n"
-    connection.sendall(head.encode() + PAGE)
+    _send(connection, PAGE)
+
+
+def _send(connection: socket.socket, body: bytes, kind: str = "text/html") -> None:
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
 
 
 @pytest.fixture
@@ -78,3 +82,29 @@ def test_an_import_to_a_login_page_names_it_at_the_first_request(login: Shell) -
     first = "GET /v1/loyalty_programs/1 is not JSON"
     said = first_words(login, "import", "loyalty-tiers", file, "--program", "1", "--yes", until=first)
     assert f"{first}: {SAID}" in said
+
+
+def test_doctor_names_a_login_page_and_grants_nothing(login: Shell) -> None:
+    ended = login.run("doctor", "--application", "1", "--campaign", "1", "--json")
+    (key,) = [check for check in ended.json["checks"] if check["name"] == "key"]
+    assert (ended.code, key["state"], ended.json["operations"]) == (3, "failed", [])
+    assert SAID in key["message"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "code", "state"), [(b'{"data": []}', 0, "ok"), (b'{"status": "up"}', 2, "failed"), (b"[]", 2, "failed")]
+)
+def test_doctor_accepts_only_bodies_of_the_api(listed: bytes, code: int, state: str, tmp_path: Path) -> None:
+    def accept(connection: socket.socket) -> None:
+        first = connection.recv(65_536).startswith(b"GET /v1/applications?")
+        _send(connection, listed if first else PAGE, "application/json" if first else "text/html")
+
+    with listening(accept) as port:
+        shell = Shell(tmp_path / "state", f"http://127.0.0.1:{port}")
+        ended = shell.run("doctor", "--application", "1", "--campaign", "1", "--json")
+    (key,) = [check for check in ended.json["checks"] if check["name"] == "key"]
+    assert (ended.code, key["state"]) == (code, state), ended.out
+    tested = {right["operation"]: right for right in ended.json["operations"] if right["state"] != "not tested"}
+    granted = {name for name, right in tested.items() if right["state"] == "granted"}
+    assert granted == ({"getApplications"} if state == "ok" else set())
+    assert all(SAID in right["why"] for name, right in tested.items() if name not in granted)

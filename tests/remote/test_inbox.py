@@ -1,11 +1,13 @@
 """An inbox in a bucket and on an SFTP server: the same pass as over a folder of this machine."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bulkops.errors import BulkopsError, UsageError
+from bulkops.remote.versions import aside_name
 from bulkops.sandbox.serve import SandboxServer
 from tests.inbox.desk import InboxDesk, balanced, held, points, states
 from tests.remote.conftest import Bucket
@@ -59,6 +61,27 @@ def test_a_folder_of_an_sftp_server_is_imported_and_archived_here(
     assert held(server.state) == {("Ann", "5"): 1, ("Ben", "7.5"): 1}
     assert list(drops.iterdir()) == []
     assert [path.read_text() for path in desk.kept("archive/**/points-1.csv")] == [ANN_AND_BEN]
+
+
+@pytest.mark.parametrize("aside", [aside_name("points-1.csv"), ".points-1.csv.0a1b2c3d.removing"])
+def test_a_file_that_a_killed_pass_set_aside_on_sftp_is_removed_or_gets_its_name(
+    aside: str, tmp_path: Path, server: SandboxServer, sftp: SftpPlace
+) -> None:
+    sftp.trust()
+    drops = sftp.root / "drops"
+    drops.mkdir()
+    (drops / "points-1.csv").write_text(ANN_AND_BEN)
+    dropped = (drops / "points-1.csv").stat()
+    desk = desk_at(tmp_path, server, folder=sftp.address("drops"))
+    assert states(desk.run()) == {"points-1.csv": "imported"}
+    (drops / aside).write_text(ANN_AND_BEN)
+    os.utime(drops / aside, ns=(dropped.st_atime_ns, dropped.st_mtime_ns))
+    assert desk.run().notes == []
+    assert list(drops.iterdir()) == []
+    (drops / aside).write_text(INVALID)
+    (note,) = desk.run().notes
+    assert note.startswith("points-1.csv: ")
+    assert [(path.name, path.read_text()) for path in drops.iterdir()] == [("points-1.csv", INVALID)]
 
 
 def test_a_missing_folder_of_a_server_is_an_error(tmp_path: Path, server: SandboxServer, sftp: SftpPlace) -> None:

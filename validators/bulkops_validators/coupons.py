@@ -2,9 +2,11 @@
 
 from bulkops_validators.model.cells import Integer, JsonObject, Number, Text, Timestamp
 from bulkops_validators.model.contract import (
+    BatchDeletion,
     Column,
     Comparison,
     Contract,
+    Deletion,
     KeySearch,
     Limits,
     Mode,
@@ -169,7 +171,21 @@ CONTRACT = Contract(
     ),
     duplicate_option="skip-duplicates",
     requires=Requires(feature="coupons", source="Campaign schema: features"),
-    no_undo="The API deletes coupons by their batch; `bulkops export coupons` shows the batch id of each code.",
+    undo=Deletion(
+        operation="deleteCoupon",
+        path="/v1/applications/{application}/campaigns/{campaign}/coupons/{row}",
+        row="id",
+        used="counter",
+        used_word="redeemed",
+        batch=BatchDeletion(
+            operation="createCouponsDeletionJob",
+            path="/v1/applications/{application}/campaigns/{campaign}/coupons_deletion_jobs",
+            column="batchid",
+            parameter="batchId",
+            unused={"redeemed": False},
+        ),
+        source="createCouponsDeletionJob: filters batchId and redeemed; deleteCoupon: one coupon by its id",
+    ),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -2,9 +2,11 @@
 
 from bulkops_validators.model.cells import Choice, IdList, JsonObject, Text
 from bulkops_validators.model.contract import (
+    BalanceExport,
     Column,
     Comparison,
     Contract,
+    Deletion,
     KeySearch,
     Limits,
     Mode,
@@ -46,6 +48,13 @@ READBACK = Readback(
     before="createdBefore",
     own_columns=("created", "status", "userpercardlimit", "blockreason", "generated", "batchid"),
     lost_columns=("blockreason",),
+)
+
+CARD_BALANCES = BalanceExport(
+    operation="exportLoyaltyCardBalances",
+    path="/v1/loyalty_programs/{program}/export_card_balances",
+    column="identifier",
+    owner="cardIdentifier",
 )
 
 CONTRACT = Contract(
@@ -105,7 +114,14 @@ CONTRACT = Contract(
         ),
     ),
     requires=Requires(program=ProgramKind.CARDS, source=IMPORT),
-    no_undo="The API deletes cards one by one; before.csv of the job contains the cards that existed before.",
+    undo=Deletion(
+        operation="deleteLoyaltyCard",
+        path="/v1/loyalty_programs/{program}/cards/{row}",
+        row="identifier",
+        used_word="with points",
+        balances=CARD_BALANCES,
+        source="deleteLoyaltyCard: one card by its identifier",
+    ),
     limits=Limits(
         max_records=499_999,
         chunk_records=20_000,

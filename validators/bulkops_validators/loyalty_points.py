@@ -1,5 +1,6 @@
 """Loyalty points: amounts added to the balances of profiles or cards."""
 
+from bulkops_validators.loyalty_cards import CARD_BALANCES
 from bulkops_validators.model.cells import Duration, Number, Text, Timestamp
 from bulkops_validators.model.contract import (
     BalanceExport,
@@ -7,6 +8,7 @@ from bulkops_validators.model.contract import (
     Comparison,
     Contract,
     CreatedBy,
+    Deduction,
     Exclusive,
     Form,
     KeySearch,
@@ -14,6 +16,7 @@ from bulkops_validators.model.contract import (
     Mode,
     OpenAmounts,
     Ordered,
+    OwnerDeduction,
     ProgramKind,
     QueryOption,
     Readback,
@@ -76,12 +79,7 @@ READBACK = Readback(
                 column="customerprofileid",
                 owner="profileIntegrationID",
             ),
-            ProgramKind.CARDS: BalanceExport(
-                operation="exportLoyaltyCardBalances",
-                path="/v1/loyalty_programs/{program}/export_card_balances",
-                column="identifier",
-                owner="cardIdentifier",
-            ),
+            ProgramKind.CARDS: CARD_BALANCES,
         }
     ),
 )
@@ -194,7 +192,23 @@ CONTRACT = Contract(
         ),
     ),
     follows=("loyalty-cards",),
-    no_undo="The API can only deduct points that are active, for one owner at a time.",
+    undo=Deduction(
+        owners={
+            ProgramKind.PROFILES: OwnerDeduction(
+                operation="removeLoyaltyPoints",
+                path="/v1/loyalty_programs/{program}/profile/{owner}/deduct_points",
+                history_operation="getLoyaltyProgramProfileLedgerTransactions",
+                history="/v1/loyalty_programs/{program}/profile/{owner}/ledger_transactions",
+            ),
+            ProgramKind.CARDS: OwnerDeduction(
+                operation="deductLoyaltyCardPoints",
+                path="/v1/loyalty_programs/{program}/cards/{owner}/deduct_points",
+                history_operation="getLoyaltyCardTransactionLogs",
+                history="/v1/loyalty_programs/{program}/cards/{owner}/logs",
+            ),
+        },
+        source="removeLoyaltyPoints and deductLoyaltyCardPoints: only active points can be deducted",
+    ),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -5,6 +5,7 @@ from bulkops_validators.model.contract import (
     Column,
     Comparison,
     Contract,
+    Deletion,
     KeySearch,
     Limits,
     Mode,
@@ -117,7 +118,14 @@ CONTRACT = Contract(
     unique=(Unique(columns=("code",), certain=True, source="referral guide: the file must contain no duplicates"),),
     ordered=(Ordered(start="startdate", end="expirydate", source="not documented; such a code can never be used"),),
     requires=Requires(feature="referrals", source="Campaign schema: features"),
-    no_undo="The API deletes referrals one by one, by the id that `bulkops export referrals` shows.",
+    undo=Deletion(
+        operation="deleteReferral",
+        path="/v1/applications/{application}/campaigns/{campaign}/referrals/{row}",
+        row="id",
+        used="counter",
+        used_word="redeemed",
+        source="deleteReferral: one referral by its id",
+    ),
     limits=Limits(recommended_bytes=500_000_000, source=IMPORT),
     routes=(
         Route(

@@ -111,7 +111,8 @@ def _summarise(proposal: "Proposal", output: Path | None, following: str, *, che
     for step in proposal.steps:
         certain = sum(each.state == "certain" for each in step.fields)
         columns = "in the import format" if step.ready else f"{counted(certain, 'column')} certain"
-        out.note(f"{facts(step.table)} {step.contract}: {columns}, {len(step.undecided_columns)} to decide.")
+        unused = f" {counted(len(step.unused), 'source column')} not used." if step.unused else ""
+        out.note(f"{facts(step.table)} {step.contract}: {columns}, {len(step.undecided_columns)} to decide.{unused}")
         if step.table.profile.problem is not None:
             out.complain(str(step.table.profile.problem), "Correct the file, and run the command again.")
     for table in proposal.unknown:

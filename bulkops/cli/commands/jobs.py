@@ -150,17 +150,35 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 @target_options
 @run_options
 @max_removals_option
+@own_option(
+    "--also",
+    type=click.Choice(("used", "changed")),
+    multiple=True,
+    help="Remove rows in use (redeemed codes, cards with points) or changed rows as well.",
+)
+@own_option("-o", "--output", type=FilePath(), help="Giveaways: write the codes of the job, which stay, to this file.")
 @ledger_option
 @sure_option
 @json_option
 @announced
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
-    """Restore the rows that JOB replaced or changed, as a new job.
+    """Undo JOB as a new job: remove the rows it created, or restore the rows it replaced or changed.
 
-    First prints how many rows this adds, changes and removes. Asks on a terminal; elsewhere --yes is required.
-    Coupons, referrals, giveaways, points and cards cannot be undone by an import; the reason is printed.
+    Coupons, referrals and cards that the job created are deleted. Imported points that are still active are deducted.
+    Audiences, collections, stores, store budgets, tiers and join dates are restored from the rows saved before the job.
+    Giveaways and attribute values cannot be undone; -o lists the giveaways.
+
+    First prints the rows that this removes, adds and changes. Asks on a terminal; elsewhere --yes is required.
     """
-    from bulkops.cli.views.resume_view import undo_job
+    from bulkops.cli.views.undo_view import undo_job
 
-    settings = given_settings(choices)
-    return undo_job(job, target, ledger, settings=settings, yes=choices["yes"], as_json=choices["as_json"])
+    return undo_job(
+        job,
+        target,
+        ledger,
+        settings=given_settings(choices),
+        also=choices["also"],
+        output=choices["output"],
+        yes=choices["yes"],
+        as_json=choices["as_json"],
+    )

@@ -1,5 +1,6 @@
 """`bulkops ledger`: back up, check and prune the database that stores jobs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,22 +108,24 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 @ledger_option
 @json_option
 def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove files of settled jobs: previous contents of replacements, rejected records, stored DataFrames.
+    """Remove files of settled jobs: saved rows of the target, rejected records, stored DataFrames, and mapped files.
 
-    The jobs and their import ids stay in the ledger, so a second import is still detected. After the previous content
-    of a replacement was removed, the replacement can no longer be undone.
+    Mapped files of a recipe are removed only if their job is proved. The jobs and their import ids stay in the ledger,
+    so a second import is still detected. A job without its saved rows can no longer be undone.
     """
     from bulkops.clock import SystemClock
     from bulkops.exporting.time_slices import parse_length
     from bulkops.ledger import care
+    from bulkops.settings import mapped_folder
 
     age = parse_length(older_than, option="--older-than", unit="d", zero=True)
     with read_ledger(ledger) as book:
-        found = care.prunable(book, before=SystemClock().now() - age, digests=digests)
+        mapped = mapped_folder()
+        found = care.prunable(book, before=SystemClock().now() - age, digests=digests, mapped=mapped)
         if found.files and not dry_run:
             facts = [
                 _fact(found.jobs, len(found.files), found.bytes),
-                "Afterwards, replacements among these jobs cannot be undone.",
+                *_kinds(found.files, mapped),
             ]
             confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
             care.prune(book, found)
@@ -142,6 +145,16 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
     if found.files:
         console().next_step = "bulkops ledger prune" if dry_run else "bulkops ledger check"
+
+
+def _kinds(files: tuple[Path, ...], mapped: Path) -> Iterator[str]:
+    """Yield a fact for each kind of file that a user may still need."""
+    from bulkops.upload.job_files import BEFORE
+
+    if saved := sum(path.name == BEFORE for path in files):
+        yield f"{counted(saved, 'file')} with saved rows among them: these jobs can then no longer be undone."
+    if kept := sum(mapped in path.parents for path in files):
+        yield f"{counted(kept, 'file')} of mapped recipes among them: reports can then no longer name legacy rows."
 
 
 def _fact(jobs: int, files: int, size: int) -> str:

@@ -69,11 +69,11 @@ class Console:
         except (UnicodeEncodeError, LookupError):  # an encoding that does not have all characters
             text = json_text(document, ascii_only=True)
         self.emitted = True  # also where writing it ends half way: nothing may follow it
-        click.echo(escaped_json(text))
+        self._print(escaped_json(text))
 
     def document(self, text: str) -> None:
         """Print a document in another format to stdout without changes; its writer has escaped the data."""
-        click.echo(text.rstrip("\n"))
+        self._print(text.rstrip("\n"))
         self.emitted = True
 
     def result(self, text: str = "", *, styled: bool = False, wrap: bool = True) -> None:
@@ -82,11 +82,11 @@ class Console:
         A `styled` text has colours or commands, and its data is escaped.
         """
         safe = redacted(text) if styled else line(text)
-        click.echo(wrapped(safe, _columns(sys.stdout)) if wrap else safe)
+        self._print(wrapped(safe, _columns(sys.stdout)) if wrap else safe)
 
     def lines(self, text: str) -> None:
         """Print a result with several lines to stdout."""
-        click.echo(escaped(redacted(text)))
+        self._print(escaped(redacted(text)))
 
     def note(self, text: str) -> None:
         """Print a note to stderr."""
@@ -165,14 +165,26 @@ class Console:
         ) as bar:
             yield bar
 
+    def _print(self, text: str) -> None:
+        """Print to stdout, above the bars."""
+        with self._above_bars(sys.stdout):
+            click.echo(text)
+
     def _to_stderr(self, text: str) -> None:
-        """Print to stderr; a bar is removed first and drawn again below the text."""
-        if self._bar is None:
+        """Print to stderr, above the bars."""
+        with self._above_bars(sys.stderr):
             click.echo(text, err=True)
+
+    @contextmanager
+    def _above_bars(self, stream: TextIO) -> Iterator[None]:
+        """Remove all bars from a terminal that also shows the stream, and draw them again below what was printed."""
+        if self._bar is None or not stream.isatty():
+            yield
             return
-        self._bar.clear()
-        click.echo(text, err=True)
-        self._bar.refresh()
+        from tqdm import tqdm
+
+        with tqdm.external_write_mode(file=stream):
+            yield
 
     def table(
         self,
@@ -195,7 +207,8 @@ class Console:
             return
         kept = layout.kept
         shown = [[row[i] for i in kept] for row in cells]
-        _print_table([columns[i] for i in kept], shown, title, width=width)
+        with self._above_bars(sys.stdout):
+            _print_table([columns[i] for i in kept], shown, title, width=width)
         if layout.hidden:
             self.note(f"Columns hidden at this width: {', '.join(layout.hidden)}. --json prints all values.")
 

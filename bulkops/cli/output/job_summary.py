@@ -16,6 +16,8 @@ def summary_lines(document: Mapping[str, Any]) -> Iterator[str]:
     parts = ", ".join(f"{figures[name]:,} {name.replace('_', ' ')}" for name in figures if name != "input")
     name, state = document["job"] or "No job", job_word(document["state"], rejected=figures["rejected"])
     yield f"{name}: {state}. {counted(figures['input'], 'record')}: {parts}."
+    if undone := document.get("undoes"):
+        yield f"It undoes job {undone}: its records are the rows or points that it removes."
     if source := document.get("source"):
         new = document["file"]["path"] if document["job"] else "none"
         yield f"Of {source['records']:,} records of {source['path']}: {left_out_text(source)}; the others: {new}."

@@ -8,7 +8,7 @@ from bulkops.cli.output.jobs_view import read_ledger
 from bulkops.ledger.job_documents import EXIT_CODES, sums_document
 from bulkops.ledger.neighbours import neighbours
 from bulkops.ledger.paths import plain_path
-from bulkops.ledger.states import JobState
+from bulkops.ledger.states import JobState, job_word
 from bulkops.settings import default_ledger_url
 from bulkops.wording import counted
 
@@ -64,7 +64,7 @@ def _row(document: Mapping[str, Any]) -> tuple[object, ...]:
     return (
         document["job"],
         document["created"][:16].replace("T", " "),
-        _words(document["state"]),
+        job_word(document["state"], rejected=document["records"]["rejected"]),
         " ".join([str(target["base_url"]), *ids]),
         *(f"{number:,}" for number in document["records"].values()),
         proof["verdict"] if proof else "-",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulkops.chunking.schedule import REQUESTS_PER_SECOND
-from bulkops.cli.output.console import console
+from bulkops.cli.output.console import console, duration
 from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import confirm
@@ -44,7 +44,7 @@ from bulkops.wording import counted
 if TYPE_CHECKING:
     from bulkops.json_documents.copies import CopyDocument, CopyStepDocument
 
-COLUMNS = ("step", "contract", "from", "to", "rows", "left out", "records", "requests", "least seconds")
+COLUMNS = ("step", "contract", "from", "to", "rows", "left out", "records", "requests", "minimum time")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +169,7 @@ def _ask(order: CopyOrder, result: CopyResult, choices: CopyChoices) -> None:
         rows.append(
             (number, each.place.contract, _ids(each.place.source, each), _ids(each.place.target, each),
              f"{each.books['rows']:,}", f"{left:,}", f"{each.records:,}", len(plan.chunks) + cost.verify_requests,
-             f"{least:,.0f}")
+             duration(least))
         )  # fmt: skip
         facts += [f"Step {number}, {each.place.contract}: {note}" for note in each.notes]
         facts.append(f"Step {number}: the import {each.place.definition.effect}.")

@@ -292,7 +292,7 @@ def _row(result: StepResult) -> tuple[object, ...]:
     elif result.already:
         outcome = f"already done by {document['job']}"
     else:
-        outcome = job_word(document["state"])
+        outcome = job_word(document["state"], rejected=records["rejected"])
     return (
         result.number,
         result.step.contract,

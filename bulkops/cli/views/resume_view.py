@@ -5,11 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bulkops.chunking.plan import FilePlan
 from bulkops.cli.output.console import console
 from bulkops.cli.output.jobs_view import latest, open_ledger, resumable_job
 from bulkops.cli.output.progress import JobProgress, document_of, resume_command, show_outcome, signals_handled
-from bulkops.cli.output.prompt import confirm, difference_line, target_line
 from bulkops.cli.process.parameters import id_parameter
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
@@ -19,11 +17,7 @@ from bulkops.ledger.states import JobState, job_word
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline import resuming
 from bulkops.pipeline.running import Outcome, resumable
-from bulkops.upload.guards import TargetDifference
-from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
-from bulkops.wording import counted
-from bulkops_validators.model.contract import Contract, Mode
 
 if TYPE_CHECKING:
     from bulkops.json_documents.jobs import FailedJob, ResumedJobs, RunDocument
@@ -145,62 +139,3 @@ def _print_nothing_left(job: JobEntry, outcome: Outcome, url: str | None) -> Non
     )
     if outcome.state == JobState.DONE and not resuming.is_proved(job):
         console().note(f"Its rows are not proved yet. Read them back with: {resume_command(job, url)} --reconcile")
-
-
-class UndoProgress(JobProgress):
-    """Prints the rows that an undo restores and changes, and asks before the upload."""
-
-    def __init__(self, ledger_url: str | None, earlier: JobEntry, *, yes: bool) -> None:
-        super().__init__(ledger_url)
-        self._earlier = earlier
-        self._yes = yes
-        self._plan: FilePlan | None = None
-
-    def planned(self, plan: FilePlan, contract: Contract, ids: Mapping[str, int]) -> None:  # noqa: ARG002 - the observer's
-        """Store the plan until the comparison with the target; without one, ask now."""
-        self._plan = plan
-        if contract.mode is Mode.REPLACE:
-            return
-        left = self._earlier.records - plan.records
-        facts = [
-            f"Undo of job {self._earlier.id}: restores the {counted(plan.records, 'row')} that its records changed.",
-            target_line(self._earlier.target),
-        ]
-        if left:
-            facts.append(
-                f"{counted(left, 'record')} of the job had no row before. They stay: the API cannot remove them."
-            )
-        confirm(facts, "Restore them?", yes=self._yes, required=True, refusal="Nothing was sent.")
-
-    def compared(self, difference: TargetDifference) -> None:
-        """Print the changes of the undo, and ask; without a terminal --yes is required."""
-        records = self._plan.records if self._plan else 0
-        facts = [
-            f"Undo of job {self._earlier.id}: restores the {counted(records, 'record')} that the target contained.",
-            target_line(self._earlier.target),
-            difference_line(difference),
-        ]
-        nothing = difference.equal
-        confirm(facts, "Restore them?", yes=self._yes or nothing, required=not nothing, refusal="Nothing was sent.")
-
-
-def undo_job(
-    name: str, target: TargetChoice, url: str | None, *, settings: Mapping[str, Any], yes: bool, as_json: bool
-) -> int:
-    """Import the rows that a replacing job found at its target, and return the exit code."""
-    stop = Stop()
-    with open_ledger(url) as ledger:
-        earlier = ledger.job(name)
-        progress = UndoProgress(url, earlier, yes=yes)
-        with signals_handled(stop, progress, as_json=as_json):
-            outcome = resuming.undo_job(
-                earlier,
-                ledger,
-                lambda: target.reopen(earlier.target, address=earlier.address).open(),
-                clock=SystemClock(),
-                run=RunOptions.from_settings(settings),
-                max_removals=settings.get("max_removals"),
-                stop=stop,
-                observer=progress,
-            )
-            return show_outcome(outcome, resume=progress.resume, as_json=as_json)

@@ -4,19 +4,22 @@ A name becomes the documented one if only its spelling differs and no other colu
 asks for it.
 """
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from bulkops.errors import DataError, UsageError
+from bulkops.errors import DataError, InputUnreadable, UsageError
 from bulkops.fixing.options import AppliedRepair
 from bulkops.fixing.repairs.encoding import decoded, printable, redecoded
 from bulkops.fixing.repairs.quotes import strict_cell, undoubled
 from bulkops.fixing.repairs.records import RecordShape
+from bulkops.reading.blocks import ContentReader
+from bulkops.reading.compressed import opened
 from bulkops.reading.records.quoting import cells
 from bulkops.validation.column_names import fold, rivals_of
 from bulkops.validation.header import Header, annotated, read_header
-from bulkops.validation.preamble import FileStart, Notice
+from bulkops.validation.preamble import FileStart, Notice, read_file_start
 from bulkops.wording import guess
 from bulkops_validators.model.contract import Contract
 
@@ -64,21 +67,37 @@ def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[
                 yield AppliedRepair(notice.code, *texts, notice.column), notice.line or 1
 
 
-def refuse_unreadable_header(path: str, file_start: FileStart, shape: RecordShape) -> None:
-    """Raise DataError if the repaired header would have more columns, or would look like data.
+def refuse_unreadable_start(path: str, file_start: FileStart, shape: RecordShape, start: bytes) -> None:
+    """Raise DataError unless a file that begins with `start` is a CSV file in UTF-8 with no more columns than before.
 
-    Invalid quotes or bytes make the columns of a header uncertain; separated by commas, it may have more of them.
+    Invalid quotes or bytes make the columns of a header uncertain; separated by commas, it may have more of them. Bytes
+    that follow a removed column, blank line or byte order mark may be those of another encoding or kind of file.
     """
     header = file_start.header
     assert header is not None
-    after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
-    expected = len(header.columns) - len(shape.omitted)
-    if len(after.columns) > expected or any(fault.code == "HDR107" for fault in after.faults):
+    after = _read_start(start, shape.contract)
+    uncertain = after is not None and (
+        len(after.columns) > len(header.columns) - len(shape.omitted)
+        or any(fault.code == "HDR107" for fault in after.faults)
+    )
+    if after is None or uncertain:
+        reason = "its columns are not certain" if uncertain else "the repaired file would not begin like CSV in UTF-8"
         raise DataError(
-            f"{path}: line {header_line_number(file_start)}: the header cannot be repaired, because its columns are "
-            "not certain.",
+            f"{path}: line {header_line_number(file_start)}: the header cannot be repaired, because {reason}.",
             hint="Correct the header line; `bulkops validate` shows which quotes and bytes in it are invalid.",
         )
+
+
+def _read_start(start: bytes, contract: Contract) -> Header | None:
+    """Return the header of a file as the reader of files understands it; None if the file is not CSV in UTF-8."""
+    plain = io.BytesIO(start)
+    try:
+        if opened(plain, "", "") is not plain:
+            return None
+    except InputUnreadable:
+        return None
+    found = read_file_start(ContentReader(plain), contract)
+    return None if found.form.encoding is not None else found.header
 
 
 def _before_and_after(

@@ -9,6 +9,7 @@ import polars as pl
 from bulkops.disk import temporary_file
 from bulkops.errors import BulkopsError, InputUnreadable, LimitExceeded
 from bulkops.limits import TooLarge
+from bulkops.private import private
 from bulkops.readback.compare.canonical import Fold
 from bulkops.readback.fetch.download import GetRequest, download
 from bulkops.readback.fetch.pages import read_pages
@@ -35,12 +36,14 @@ def read_back(
     after: datetime | None = None,
     before: datetime | None = None,
     notes: Notes | None = None,
+    keep: Path | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield the rows of the read-back as frames of text columns with the server's names; at least one frame.
 
     `after` and `before` limit the creation time of rows, by the server's clock. bulkops widens them by 2 seconds and
     omits them if the endpoint has no such parameter. Without `before`, pages get an end one year ahead, because the
-    clock that dates rows is unknown here. A CSV is downloaded completely before its first row is yielded.
+    clock that dates rows is unknown here. A CSV is downloaded completely before its first row is yielded, into the new
+    file `keep` if it is given.
     """
     params = query(readback, ids, options)
     if after and readback.after:
@@ -52,7 +55,7 @@ def read_back(
             params[readback.before] = rfc3339(client.clock.now() + OPEN_END)
         yield from read_pages(client, readback.path, ids, params, page_size=readback.page_size, notes=notes)
         return
-    with temporary_file() as spool:
+    with temporary_file() if keep is None else open(keep, "w+b", opener=private) as spool:
         known = frozenset(name.lower() for column in readback.columns for name in column.found)
         download(client, GetRequest(path=readback.path, ids=ids, params=params, columns=known), spool)
         spool.seek(0)

@@ -146,6 +146,8 @@ def after(words: Words) -> Words:
 def toggle_at(offsets: Offsets, words: int) -> Words:
     """Return bits that change at each of the offsets; they begin with 0."""
     found = np.zeros(words + 1, np.uint64)
+    if not len(offsets):
+        return found[:words]
     np.bitwise_xor.at(found, offsets >> 6, _ONE << (offsets & 63).astype(np.uint64))
     return _running_xor(found)[:words]
 
@@ -256,6 +258,8 @@ def nearest_before(words: Words, offsets: Offsets) -> Offsets:
     asked, places = np.arange(len(offsets)), offsets >> 6
     below = words[places] & ((_ONE << (offsets & 63).astype(np.uint64)) - _ONE)
     for _ in range(_NEAR):
+        if not len(asked):
+            break
         some = below != 0
         found[asked[some]] = places[some] * 64 + _highest(below[some])
         further = ~some & (places > 0)

@@ -108,6 +108,8 @@ def _json_goes_on(array: Bytes, ends: Offsets) -> Flags:
     Of the two characters around a line end in JSON, one separates values; after the end of all JSON, the closing quote
     may follow.
     """
+    if not len(ends):
+        return np.zeros(0, np.bool_)
     last, following = array.take(ends - 2, mode="clip"), array.take(ends, mode="clip")
     last = np.where(last == RETURN, array.take(ends - 3, mode="clip"), last)
     parts: Flags = is_in(last, b"{[,: \t") | is_in(following, b"}],: \t\r\n")
@@ -129,9 +131,10 @@ def _may_be_open(structure: StructuralIndex, places: Offsets, ends: Offsets) -> 
 
     It may if the number of quotes from its opening quote to the end of the line is odd.
     """
-    found, opening = np.zeros(len(places), np.bool_), structure.quotes & after(structure.separators)
+    found = np.zeros(len(places), np.bool_)
     if not len(places):
         return found
+    opening = structure.quotes & after(structure.separators)
     odd = counts_before(structure.quotes, ends) % 2 == 1
     for which, parity in ((opening & structure.inside, True), (opening & ~structure.inside, False)):
         before = counts_before(which, np.stack((places, ends)))

@@ -16,3 +16,5 @@ RESOURCES = _discover()
 
 TABLES = "".join(resource.tables for resource in RESOURCES)
 """The SQL that creates the tables of all resources where they are missing."""
+COLUMNS = tuple(column for resource in RESOURCES for column in resource.columns)
+"""The columns that tables of older data files lack."""

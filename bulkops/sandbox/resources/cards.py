@@ -1,4 +1,4 @@
-"""Cards of a loyalty program: their import, export and list."""
+"""Cards of a loyalty program: their import, export, list and deletion."""
 
 import json
 import re
@@ -179,7 +179,7 @@ def get_card(call: Call) -> Response:
 
 def _card(call: Call, program: Program, row: Any) -> dict[str, Any]:
     query = (
-        "SELECT card AS owner, subledger, amount, starts, ends FROM point"
+        "SELECT card AS owner, subledger, amount, kind, remaining, starts, ends FROM point"
         " WHERE program = ? AND card = ? AND since <= ? ORDER BY subledger"
     )
     now = call.state.moment()
@@ -203,15 +203,25 @@ def _card(call: Call, program: Program, row: Any) -> dict[str, Any]:
 
 
 def _ledger(held: Balance | None) -> dict[str, float]:
-    current, pending, expired = (held.current, held.pending, held.expired) if held else (0, 0, 0)
+    current, pending, expired, spent = (held.current, held.pending, held.expired, held.spent) if held else (0, 0, 0, 0)
     return {
         "currentBalance": float(current),
         "pendingBalance": float(pending),
         "expiredBalance": float(expired),
-        "spentBalance": 0.0,
+        "spentBalance": float(spent),
         "tentativeCurrentBalance": float(current),
         "tentativePendingBalance": float(pending),
     }
+
+
+def delete_card(call: Call) -> Response:
+    """Respond to `deleteLoyaltyCard`: the points of the card go with it."""
+    program = program_of_kind(call, card_based=True)
+    card = call.state.card(program.id, call.path["loyaltyCardId"])
+    with call.state.database.writing() as connection:
+        connection.execute("DELETE FROM card WHERE id = ?", (card["id"],))
+        connection.execute("DELETE FROM point WHERE program = ? AND card = ?", (program.id, card["identifier"]))
+    return Response(status_code=204)
 
 
 def importer(call: Call) -> Build:
@@ -238,6 +248,7 @@ RESOURCE = Resource(
         ),
         Operation("getLoyaltyCard", CARD, get_card),
     ),
+    actions=(Operation("deleteLoyaltyCard", CARD, delete_card, method="DELETE"),),
     tables="""
 CREATE TABLE IF NOT EXISTS card (id INTEGER PRIMARY KEY AUTOINCREMENT, program INTEGER, identifier TEXT, status TEXT,
   profiles TEXT, attributes TEXT, batchid TEXT, importid INTEGER, created TEXT, modified TEXT, since REAL,

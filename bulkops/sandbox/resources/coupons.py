@@ -1,4 +1,4 @@
-"""Coupons of a campaign: their import, export, list and deletion job."""
+"""Coupons of a campaign: their import, export, list and deletion."""
 
 import json
 from collections.abc import Iterator
@@ -145,7 +145,7 @@ def _coupon_lines(call: Call, query: str, where: Where) -> Iterator[str]:
             f"{row['id']},{shown(row['created'])},{row['campaign']},{cell(row['value'])},"
             f"{shown(row['expirydate'])},{shown(row['startdate'])},{quoted(row['attributes'])},"
             f"{row['application']},{shown(row['deleted']) or alive},0,{ACCOUNT},,{cell(row['recipient'])},"
-            f'{row["importid"]},{row["batchid"]},,"[]",{row["limitval"]},0,0,'
+            f'{row["importid"]},{row["batchid"]},,"[]",{row["limitval"]},{row["counter"]},0,'
             f"{row['discountlimit'] or no_limit}\n"
         )
 
@@ -172,7 +172,7 @@ def _coupon(row: Any) -> dict[str, Any]:
         "campaignId": row["campaign"],
         "value": row["value"],
         "usageLimit": row["limitval"],
-        "usageCounter": 0,
+        "usageCounter": row["counter"],
         "discountCounter": 0,
         "reservationCounter": 0,
         "limits": [],
@@ -189,6 +189,19 @@ def _coupon(row: Any) -> dict[str, Any]:
             batchId=row["batchid"],
         ),
     }
+
+
+def delete_coupon(call: Call) -> Response:
+    """Respond to `deleteCoupon`."""
+    campaign = call.state.campaign(call.path["applicationId"], call.path["campaignId"]).id
+    with call.state.database.writing() as connection:
+        deleted = connection.execute(
+            "UPDATE coupon SET deleted = :now, scope = NULL WHERE id = :id AND campaign = :campaign AND deleted = ''",
+            {"now": iso_micro(call.state.now()), "id": call.path["couponId"], "campaign": campaign},
+        )
+    if not deleted.rowcount:
+        raise ApiError(404, f"The coupon {call.path['couponId']} does not exist.")
+    return Response(status_code=204)
 
 
 def delete_coupons(call: Call) -> Response:
@@ -245,6 +258,7 @@ RESOURCE = Resource(
         ),
     ),
     actions=(
+        Operation("deleteCoupon", CAMPAIGN + "/coupons/{couponId}", delete_coupon, method="DELETE"),
         Operation("createCouponsDeletionJob", CAMPAIGN + "/coupons_deletion_jobs", delete_coupons, method="POST"),
     ),
     tables="""
@@ -253,4 +267,5 @@ CREATE TABLE IF NOT EXISTS coupon (id INTEGER PRIMARY KEY AUTOINCREMENT, applica
   attributes TEXT, importid INTEGER, batchid TEXT, created TEXT, deleted TEXT DEFAULT '', since REAL,
   UNIQUE (scope, value));
 """,
+    columns=(("coupon", "counter", "INTEGER DEFAULT 0"),),
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from starlette.responses import Response
 
-from bulkops.sandbox.balances import ZERO, Balance, balances
+from bulkops.sandbox.balances import Balance, balances
 from bulkops.sandbox.endpoint import Call
 from bulkops.sandbox.filters import (
     Where,
@@ -56,7 +56,7 @@ def _balances(call: Call, program: Program, owner: str) -> Iterator[Balance]:
     if wanted is not None:
         where.also("subledger IN (SELECT value FROM json_each(:subledgers))", subledgers=json.dumps(wanted))
     query = (
-        f"SELECT {owner} AS owner, subledger, amount, starts, ends FROM point WHERE {where}"  # noqa: S608
+        f"SELECT {owner} AS owner, subledger, amount, kind, remaining, starts, ends FROM point WHERE {where}"  # noqa: S608
         " ORDER BY owner, subledger"
     )
     now = seconds(at) if at else call.state.moment()
@@ -74,7 +74,7 @@ def export_customer_balances(call: Call) -> Response:
         yield "loyaltyProgramID,loyaltySubledger,profileIntegrationID," + ",".join(BALANCES) + ",currentTier\n"
         for held in _balances(call, program, "profile"):
             shown = [f"{held.current:.2f}"]
-            rest = zip(BALANCES[1:], (held.pending, held.expired, ZERO), strict=True)
+            rest = zip(BALANCES[1:], (held.pending, held.expired, held.spent), strict=True)
             shown += [f"{amount:.2f}" if name in wanted else "" for name, amount in rest]
             tier = tiers.get((held.owner, held.subledger), "")
             start = f"{program.id},{cell(held.subledger)},{cell(held.owner)}"
@@ -93,7 +93,7 @@ def export_card_balances(call: Call) -> Response:
     def lines() -> Iterator[str]:
         yield "loyaltyProgramID,loyaltySubledger,cardIdentifier,cardState," + ",".join(BALANCES) + "\n"
         for held in _balances(call, program, "card"):
-            rest = zip(BALANCES[1:], (held.pending, held.expired, ZERO), strict=True)
+            rest = zip(BALANCES[1:], (held.pending, held.expired, held.spent), strict=True)
             shown = [f"{held.current:f}"] + [f"{amount:f}" if name in wanted else "" for name, amount in rest]
             if extra:
                 shown.insert(-1, "0")
@@ -117,7 +117,7 @@ def _log(call: Call, owner: str, value: str, header: str) -> Response:
         for row in call.state.database.stream(f"SELECT * FROM point WHERE {where} ORDER BY id", where.values):  # noqa: S608
             words = [row[name] if row[name][:1].isalpha() else shown(row[name]) for name in ("startdate", "expirydate")]
             yield (
-                f"{cell(value)},,,,{program.id},addition,{cell(row['reason'])},{cell(row['subledger'])},"
+                f"{cell(value)},,,,{program.id},{row['kind']},{cell(row['reason'])},{cell(row['subledger'])},"
                 f"{words[0]},{words[1]},{row['id']},{shown(row['created'])},{float(row['amount']):.2f},false,,,"
                 f'{row["uuid"]},"{row["validity"]}"\n'
             )

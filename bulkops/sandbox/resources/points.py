@@ -1,4 +1,4 @@
-"""Points of a loyalty program: their import and the lists of transactions."""
+"""Points of a loyalty program: their import, their deduction and the lists of transactions."""
 
 import uuid
 from datetime import datetime
@@ -8,14 +8,17 @@ from typing import Any
 
 from starlette.responses import Response
 
+from bulkops.sandbox.balances import ADDITION, SUBTRACTION, ZERO
 from bulkops.sandbox.cells import bad, number, plain, short, text
 from bulkops.sandbox.endpoint import Build, Call, importing
 from bulkops.sandbox.filters import Where, moment, page
 from bulkops.sandbox.import_engine import Importer, Run
 from bulkops.sandbox.parameters import SLICE, TRANSACTIONS, TYPED_TRANSACTIONS, boolean
 from bulkops.sandbox.resource import CARD, PROFILE, PROGRAM, Operation, Resource
-from bulkops.sandbox.responses import bad_parameter, json_response
+from bulkops.sandbox.resources.programs import program_of_kind
+from bulkops.sandbox.responses import ApiError, bad_field, bad_parameter, json_response
 from bulkops.sandbox.times import FOREVER, end_of_duration, instant, iso, iso_micro, seconds
+from bulkops.sandbox.world import Program
 
 SQL = """INSERT INTO point (profile, card, amount, startdate, expirydate, starts, ends, validity, subledger, reason,
   uuid, program, importid, created, since) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -133,7 +136,7 @@ class Points(Importer):
 
 
 def list_transactions(call: Call) -> Response:
-    """Respond to `getLoyaltyProgramTransactions`; every transaction here is an imported addition."""
+    """Respond to `getLoyaltyProgramTransactions`: imported additions and manual deductions."""
     program = call.state.program(call.path["loyaltyProgramId"])
     where = Where(call).visible().also("program = :program", program=program.id)
     if call.state.assumptions.unfiltered_transactions == "last_50" and not call.query.keys() - SLICE.keys():
@@ -143,7 +146,9 @@ def list_transactions(call: Call) -> Response:
 
 def _filtered(call: Call, where: Where) -> None:
     """Apply the filters that the lists of transactions share."""
-    if call.query.get("loyaltyTransactionType") in ("manual", "session") or "customerSessionIDs" in call.query:
+    kinds = {"manual": "importid IS NULL", "session": "0", "import": "importid IS NOT NULL"}
+    where.also(kinds.get(call.query.get("loyaltyTransactionType", ""), "1"))
+    if "customerSessionIDs" in call.query:
         where.also("0")
     where.equal("subledgerId", "subledger")
     _range(call, where)
@@ -193,16 +198,20 @@ def _transaction(row: Any) -> dict[str, Any]:
         "transactionUUID": row["uuid"],
         "programId": row["program"],
         "created": row["created"],
-        "type": "addition",
+        "type": row["kind"],
         "amount": _amount(row["amount"]),
         "name": row["reason"],
         "startDate": row["startdate"],
         "expiryDate": row["expirydate"],
         "subledgerId": row["subledger"],
-        "importId": row["importid"],
         "flags": {"createsNegativeBalance": False},
     }
-    optional = {"customerProfileId": "profile", "cardIdentifier": "card", "validityDuration": "validity"}
+    optional = {
+        "customerProfileId": "profile",
+        "cardIdentifier": "card",
+        "validityDuration": "validity",
+        "importId": "importid",
+    }
     return shown | {name: row[column] for name, column in optional.items() if row[column]}
 
 
@@ -231,6 +240,62 @@ def _profile_item(row: Any) -> dict[str, Any]:
 def _card_item(row: Any) -> dict[str, Any]:
     shown = _profile_item(row)
     return {name: value for name, value in shown.items() if name not in ("flags", "validityDuration")}
+
+
+def deduct_from_profile(call: Call) -> Response:
+    """Respond to `removeLoyaltyPoints`."""
+    program = program_of_kind(call, card_based=False)
+    profile = call.path["integrationId"]
+    if not call.state.count("profile", integration_id=profile):
+        raise ApiError(404, f"The profile {profile!r} does not exist.")
+    return _deduct(call, program, "profile", profile)
+
+
+def deduct_from_card(call: Call) -> Response:
+    """Respond to `deductLoyaltyCardPoints`."""
+    program = program_of_kind(call, card_based=True)
+    return _deduct(call, program, "card", call.state.card(program.id, call.path["loyaltyCardId"])["identifier"])
+
+
+def _deduct(call: Call, program: Program, column: str, owner: str) -> Response:
+    """Take active points of one ledger, those that end first before the others; refuse more than it has."""
+    points, name, subledger = _deduction(call)
+    with call.state.database.writing() as connection:
+        lots = connection.execute(
+            f"SELECT id, coalesce(remaining, amount) AS rest FROM point WHERE program = ? AND {column} = ?"  # noqa: S608
+            " AND subledger = ? AND kind = ? AND starts <= ? AND ends > ? ORDER BY ends, id",
+            (program.id, owner, subledger, ADDITION, call.state.moment(), call.state.moment()),
+        ).fetchall()
+        if sum((Decimal(lot["rest"]) for lot in lots), ZERO) < points:
+            raise ApiError(400, f"The submitted data was invalid: {plain(points)} points are not available")
+        left = points
+        for lot in lots:
+            part = min(left, Decimal(lot["rest"]))
+            left -= part
+            connection.execute(
+                "UPDATE point SET remaining = ? WHERE id = ?", (plain(Decimal(lot["rest"]) - part), lot["id"])
+            )
+        connection.execute(
+            f"INSERT INTO point ({column}, program, subledger, kind, amount, reason, startdate, expirydate, starts,"  # noqa: S608
+            " ends, validity, uuid, created, since)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'immediate', 'unlimited', ?, ?, '', ?, ?, 0)",
+            (owner, program.id, subledger, SUBTRACTION, plain(points), name, call.state.moment(), FOREVER,
+             str(uuid.uuid4()), iso_micro(call.state.now())),
+        )  # fmt: skip
+    return Response(status_code=204)
+
+
+def _deduction(call: Call) -> tuple[Decimal, str, str]:
+    """Return points, name and subledger of the body of a deduction, or refuse it with 400."""
+    body = call.body if isinstance(call.body, dict) else {}
+    points = body.get("points")
+    if isinstance(points, bool) or not isinstance(points, int | float) or not 0 < points <= MOST:
+        raise bad_field("/points", "points is a number above 0")
+    texts = [body.get(name, "") for name in ("name", "subledgerId")]
+    for name, text_ in zip(("name", "subledgerId"), texts, strict=True):
+        if not isinstance(text_, str):
+            raise bad_field(f"/{name}", f"{name} is a text")
+    return Decimal(str(points)), texts[0], texts[1]
 
 
 def importer(call: Call) -> Build:
@@ -262,6 +327,10 @@ RESOURCE = Resource(
         ),
         Operation("getLoyaltyCardTransactionLogs", CARD + "/logs", card_transactions, parameters=TRANSACTIONS),
     ),
+    actions=(
+        Operation("removeLoyaltyPoints", PROFILE + "/deduct_points", deduct_from_profile, method="PUT"),
+        Operation("deductLoyaltyCardPoints", CARD + "/deduct_points", deduct_from_card, method="PUT"),
+    ),
     tables="""
 CREATE TABLE IF NOT EXISTS point (id INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT, program INTEGER, profile TEXT,
   card TEXT, subledger TEXT, amount TEXT, reason TEXT, startdate TEXT, expirydate TEXT, starts REAL, ends REAL,
@@ -270,4 +339,5 @@ CREATE INDEX IF NOT EXISTS point_by_program ON point (program, id);
 CREATE INDEX IF NOT EXISTS point_by_profile ON point (profile);
 CREATE INDEX IF NOT EXISTS point_by_card ON point (card);
 """,
+    columns=(("point", "kind", "TEXT DEFAULT 'addition'"), ("point", "remaining", "TEXT")),
 )

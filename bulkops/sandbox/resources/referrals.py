@@ -1,4 +1,4 @@
-"""Referral codes of a campaign: their import, export and list."""
+"""Referral codes of a campaign: their import, export, list and deletion."""
 
 import json
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from bulkops.sandbox.parameters import (
     named,
 )
 from bulkops.sandbox.resource import APPLICATION, CAMPAIGN, Operation, Resource
-from bulkops.sandbox.responses import cell, csv_response, json_response, quoted
+from bulkops.sandbox.responses import ApiError, cell, csv_response, json_response, quoted
 from bulkops.sandbox.shared.codes import (
     UniqueCodes,
     application_wide,
@@ -86,7 +86,7 @@ def _referral_lines(call: Call, where: Where) -> Iterator[str]:
         yield (
             f"{row['id']},{shown(row['created'])},{row['campaign']},{cell(row['advocate'])},,"
             f"{shown(row['startdate'])},{shown(row['expirydate'])},{cell(row['value'])},{row['importid']},"
-            f"{quoted(row['attributes'])},{row['batchid']},0,{row['limitval']}\n"
+            f"{quoted(row['attributes'])},{row['batchid']},{row['counter']},{row['limitval']}\n"
         )
 
 
@@ -106,12 +106,23 @@ def _referral(row: Any) -> dict[str, Any]:
         "advocateProfileIntegrationId": row["advocate"],
         "code": row["value"],
         "usageLimit": row["limitval"],
-        "usageCounter": 0,
+        "usageCounter": row["counter"],
         "attributes": json.loads(row["attributes"]),
         "importId": row["importid"],
         "batchId": row["batchid"],
         **given_fields(startDate=row["startdate"], expiryDate=row["expirydate"]),
     }
+
+
+def delete_referral(call: Call) -> Response:
+    """Respond to `deleteReferral`."""
+    campaign = call.state.campaign(call.path["applicationId"], call.path["campaignId"]).id
+    with call.state.database.writing() as connection:
+        row = (call.path["referralId"], campaign)
+        deleted = connection.execute("DELETE FROM referral WHERE id = ? AND campaign = ?", row)
+    if not deleted.rowcount:
+        raise ApiError(404, f"The referral {call.path['referralId']} does not exist.")
+    return Response(status_code=204)
 
 
 def importer(call: Call) -> Build:
@@ -137,9 +148,11 @@ RESOURCE = Resource(
             parameters={**CODES, **PAGE, **named(free, "code", "advocate")},
         ),
     ),
+    actions=(Operation("deleteReferral", CAMPAIGN + "/referrals/{referralId}", delete_referral, method="DELETE"),),
     tables="""
 CREATE TABLE IF NOT EXISTS referral (id INTEGER PRIMARY KEY AUTOINCREMENT, application INTEGER, campaign INTEGER,
   scope TEXT, value TEXT, advocate TEXT, startdate TEXT, expirydate TEXT, limitval INTEGER, attributes TEXT,
   importid INTEGER, batchid TEXT, created TEXT, since REAL, UNIQUE (scope, value));
 """,
+    columns=(("referral", "counter", "INTEGER DEFAULT 0"),),
 )

@@ -17,6 +17,7 @@ from bulkops.upload.evidence.judge import ChunkToJudge, Judge
 from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_late_work_shows
 from bulkops.upload.evidence.verdict import ChunkVerdict
+from bulkops.wording import counted
 
 # A chunk returns to pending because no trace of it was found, or by a manual decision; either may be wrong.
 SENT_AGAIN = frozenset({EventKind.EVIDENCE, EventKind.RESOLVED})
@@ -85,8 +86,8 @@ def _wait_for_late_work(context: JobContext, judge: Judge, resent: Sequence[Chun
     ]
     pause = max(context.options.settle, *own, *others)
     text = (
-        f"Waiting {pause:,.0f} s, then reading back again: {len(resent):,} chunks were resent, and their "
-        "earlier requests may still be imported."
+        f"Waiting {pause:,.0f} s, then reading back again: {counted(len(resent), 'chunk')} "
+        f"{'was' if len(resent) == 1 else 'were'} resent, and an earlier request may still be imported."
     )
     context.client.notifier.wait(pause, text)
 

@@ -27,6 +27,7 @@ from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.timeouts import seconds_until_settled
 from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
 from bulkops.upload.refusals.isolate import Refusals
+from bulkops.wording import some_of
 from bulkops_validators.model.contract import Mode, Readback
 
 MAX_READINGS = 6
@@ -193,11 +194,12 @@ class Settler:
 
     def _wait(self, pause: float, chunks: Sequence[ChunkEntry]) -> None:
         """Wait for the next snapshot, and report for which chunks and why."""
-        numbers = ", ".join(str(chunk.number) for chunk in chunks[:SHOWN_CHUNKS])
-        more = f" and {len(chunks) - SHOWN_CHUNKS} more" if len(chunks) > SHOWN_CHUNKS else ""
+        numbers = some_of([chunk.number for chunk in chunks], most=SHOWN_CHUNKS)
         declined = all(chunk.state is ChunkState.REFUSED for chunk in chunks)
         why = "the server declined it but may have imported a part" if declined else "the outcome is unknown"
-        text = f"Waiting {pause:,.0f} s, then reading back again for chunk {numbers}{more}: {why}."
+        text = f"Waiting {pause:,.0f} s, then reading back again for chunk {numbers}: {why}."
+        if cause := next((chunk.message for chunk in chunks if chunk.message), ""):
+            text += f" The first cause: {cause.removesuffix('.')}."
         self._context.client.notifier.wait(pause, text)
 
     def _read(self, judge: Judge, chunks: Sequence[ChunkEntry]) -> Snapshot:

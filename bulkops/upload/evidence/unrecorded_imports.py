@@ -21,6 +21,10 @@ from bulkops.upload.evidence.row_clock import instant
 from bulkops.upload.evidence.server_clock import learn_server_time
 from bulkops.upload.evidence.snapshots import Snapshot
 from bulkops.upload.evidence.verdict import ChunkEvidence, ChunkVerdict
+from bulkops.wording import counted, some_of
+
+SHOWN_CHUNKS = 10
+"""Maximum number of chunks that a notice names."""
 
 
 def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry]) -> list[ChunkEntry]:
@@ -47,7 +51,20 @@ def settle_unrecorded_imports(context: JobContext, chunks: Sequence[ChunkEntry])
     if snapshot.found.is_empty():
         return []
     doubtful = [chunk for chunk in chunks if chunk.state in UNSETTLED]
-    return list(_settled(context, judge, snapshot, list(zip(pending, suspects, strict=True)), doubtful))
+    settled = list(_settled(context, judge, snapshot, list(zip(pending, suspects, strict=True)), doubtful))
+    if accepted := [chunk for chunk in settled if chunk.state is ChunkState.ACCEPTED]:
+        context.client.notifier.notify(_note(accepted))
+    return settled
+
+
+def _note(accepted: Sequence[ChunkEntry]) -> str:
+    """Return the notice that chunks are not sent because the target contains them."""
+    numbers = some_of([chunk.number for chunk in accepted], most=SHOWN_CHUNKS)
+    records = counted(sum(chunk.records for chunk in accepted), "record")
+    return (
+        f"The target already contains chunk {numbers} ({records}), by requests that this ledger does not know: "
+        "the ledger may be a restored copy. They count as accepted and are not sent again."
+    )
 
 
 def _as_if_sent(context: JobContext, chunk: ChunkEntry) -> ChunkEntry:

@@ -76,7 +76,8 @@ def saved_before(ledger: Ledger, job: JobEntry, contract: Contract) -> Path:
         kept = sum(chunk.records for chunk in ledger.chunks(job.id) if chunk.state is ChunkState.ACCEPTED)
         raise UsageError(
             f"bulkops cannot undo job {job.id}: its {kept:,} accepted records stay at the target. {contract.no_undo}",
-            hint=f"The records are those of {job.file_path}.",
+            hint=f"The records are those of {job.file_path}. `bulkops jobs undo {job.id} -o FILE` lists them as the "
+            "target shows them, with those that were given out.",
         )
     before = before_path(ledger, job.id)
     if not before.exists():

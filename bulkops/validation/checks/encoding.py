@@ -1,6 +1,7 @@
 """Find bytes that are not UTF-8, control characters and misplaced carriage returns, with their record and cell."""
 
 import codecs
+import re
 import threading
 import unicodedata
 from bisect import bisect_right
@@ -26,11 +27,13 @@ _FIRST_LEAD = 0xC0
 """The lowest byte that begins a character of several bytes."""
 _CONTROLS = tuple(bytes((byte,)) for byte in (*range(1, 9), 11, 12, *range(14, 32), 127))
 """Control characters that may replace single bytes beyond ASCII."""
-_FINDINGS_OF_THEIR_OWN = frozenset("\ufffd\xad\u201a\u201e\u2018\u2019\u201c\u201d\u2013\u2014\xb4")
-"""Characters of Windows-1252 that rules report; the bytes may be letters. The blank stays: it separates thousands."""
+_FINDINGS_OF_THEIR_OWN = frozenset("\ufffd\xa0\xad\u201a\u201e\u2018\u2019\u201c\u201d\u2013\u2014\xb4")
+"""Characters of Windows-1252 that rules report; the bytes may be letters."""
 _WINDOWS = tuple(bytes((byte,)).decode("cp1252", "replace") for byte in range(256))
 _LETTERS = tuple(chr(0x1400 + byte) if char in _FINDINGS_OF_THEIR_OWN else char for byte, char in enumerate(_WINDOWS))
 """The characters for checks: one letter, which no rule knows, for each byte that only in Windows-1252 is no letter."""
+_BLANK_OF_NUMBER = re.compile(rb"""(?<=[0-9])\xa0(?=[0-9,;|\t"\r\n]|\Z)|(?:(?<=[,;|\t"\n])|(?<!.))\xa0(?=[0-9])""")
+"""A no-break space of Windows-1252 within a number or at its end; elsewhere the byte may be a letter."""
 
 
 def _as_windows(error: UnicodeError) -> tuple[str, int]:
@@ -69,7 +72,8 @@ def readable(data: bytes) -> bytes:
     """
     if is_utf8(data):
         return data
-    changed = spell_out(data, _LETTERS.__getitem__)
+    blanks = _BLANK_OF_NUMBER.sub(b" ", data) if b"\xa0" in data else data
+    changed = spell_out(blanks, _LETTERS.__getitem__)
     if is_utf8(changed):
         return changed
     parts, position = [], 0
@@ -159,6 +163,10 @@ class _ByteLocator:
     readings: bool = False
     """Whether messages end with the most likely texts of the cell."""
 
+    def cells_at(self, offsets: Offsets) -> Offsets:
+        """Return a number for the cell of each byte: the separators in front of it, and the records."""
+        return counts_before(self.block.structure.limits, offsets) + _places(offsets, self.laid)
+
     def matches(self, code: str, offsets: Offsets, message_at: Callable[[int], str]) -> list[RuleMatches]:
         """Return the matches of a rule at ascending `offsets`; only the first byte of each cell counts."""
         if not len(offsets):
@@ -166,7 +174,7 @@ class _ByteLocator:
         places = _places(offsets, self.laid)
         limits = self.block.structure.limits
         fields = counts_before(limits, offsets) - counts_before(limits, self.laid.starts[places])
-        _, first = np.unique(places * (int(fields.max()) + 1) + fields, return_index=True)
+        _, first = np.unique(self.cells_at(offsets), return_index=True)
         total = len(first)
         first = first[: self.budget.left(code)]
         cells_of = rewritten_cells(
@@ -249,11 +257,12 @@ def _utf8_matches(block: Block, laid: Layout, context: Context, budget: ExampleB
         return messages.get(at) or _judge_bytes(block.data[at : at + 1])[1]
 
     locator = _ByteLocator(block, laid, context, budget, readings=True)
-    return [
-        match
-        for code, offsets in found.items()
-        for match in locator.matches(code, np.array(sorted(offsets)), message_at)
-    ]
+    offsets = {code: np.array(sorted(places), np.int64) for code, places in found.items()}
+    if len(offsets) > 1:
+        # A cell has one encoding, and one byte that is none of Windows-1252 shows that it is another one.
+        cells_of = {code: locator.cells_at(places) for code, places in offsets.items()}
+        offsets["FIL104"] = offsets["FIL104"][~np.isin(cells_of["FIL104"], cells_of["FIL102"])]
+    return [match for code, places in offsets.items() for match in locator.matches(code, places, message_at)]
 
 
 def undecodable(data: bytes) -> Iterator[tuple[str, int, str]]:

@@ -238,10 +238,12 @@ def _spellings(chunks: PlacedChunks, repeated_hashes: Hashes) -> Hashes | None:
 
 
 def _sort(hashes: Hashes) -> None:
-    """Sort hashes in place, the lower and the upper half in parallel."""
+    """Sort hashes in place; of many, the lower and the upper half in parallel."""
+    if len(hashes) < _FEW:
+        hashes.sort()
+        return
     middle = len(hashes) // 2
-    if middle:
-        hashes.partition(middle)
+    hashes.partition(middle)
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(np.ndarray.sort, (hashes[:middle], hashes[middle:])))
 

@@ -286,6 +286,16 @@ def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
         fixed(data, contract="loyalty-tiers")
 
 
+@pytest.mark.parametrize("behind", [b",", b"\n", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize(
+    "name", [b"\xff\xfe", b"\xff\xfe\0\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-"]
+)
+def test_header_that_would_begin_a_file_of_another_kind_is_refused(behind: bytes, name: bytes) -> None:
+    data = b"%b%b,item\n%b1,A\n" % (behind, name, b"," if behind == b"," else b"")
+    with pytest.raises(DataError, match="the repaired file would not begin like CSV in UTF-8"):
+        fixed(data, contract="collections")
+
+
 @pytest.mark.parametrize("data", [b'code\tstartdate\n",\t5 \n",\t6\n', b'code;startdate;attributes;\n,"\n"'])
 def test_invalid_quotes_that_would_join_records_with_commas_are_refused(data: bytes) -> None:
     with pytest.raises(DataError, match="invalid quotes would divide the records differently"):

@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.engine import parse_url
 from bulkops.ledger.events import Cancelled
 from bulkops.ledger.paths import without_password
+from bulkops.ledger.reader import OPEN_JOB_IDS
+from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from tests.postgres.server import Postgres
 from tests.unit.ledger.test_store import CHUNK, JOB
@@ -67,6 +70,34 @@ def test_a_lock_excludes_other_machines_until_its_connection_ends(
         free.join()
     here.close()
     there.close()
+
+
+def test_the_last_event_waits_for_a_transaction_that_may_commit_a_lower_id(address: str) -> None:
+    ledger = Ledger.open(address, clock=SystemClock())
+    ledger.create(JOB, [CHUNK])
+    first = ledger.last_event()
+    assert first is not None
+    add = text("INSERT INTO events (job, at, kind, data) VALUES (:job, '2026-11-30', 'created', '{}')")
+    with ledger._engine.connect() as other, other.begin():
+        other.execute(add, {"job": JOB.id})
+        ledger.create(replace(JOB, id="later"), [CHUNK])
+        assert ledger.last_event() == first
+        assert ledger.open_job_ids() == {JOB.id, "later"}
+    assert ledger.last_event() == first + 2
+    ledger.close()
+
+
+def test_open_jobs_are_continued_from_the_last_event(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = Ledger.open(address, clock=SystemClock())
+    ledger.create(JOB, [CHUNK])
+    assert ledger.open_job_ids() == {JOB.id}
+    ledger.create(replace(JOB, id="later"), [CHUNK])
+    ledger.move(JOB.id, CHUNK, ChunkState.SKIPPED, Cancelled())
+    asked, rows = list[str](), Ledger.rows
+    monkeypatch.setattr(Ledger, "rows", lambda self, sql, **values: asked.append(sql) or rows(self, sql, **values))
+    assert ledger.open_job_ids() == {"later"}
+    assert OPEN_JOB_IDS not in asked
+    ledger.close()
 
 
 def test_several_processes_may_make_the_tables_at_once(address: str) -> None:

@@ -332,12 +332,64 @@ class Route:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchDeletion:
+    """The endpoint that deletes all rows of a batch with one request.
+
+    `column` is the column of the read-back with the batch, `parameter` the filter that selects it, and `unused` the
+    filters that keep rows in use.
+    """
+
+    operation: str
+    path: str
+    column: str
+    parameter: str
+    unused: Mapping[str, bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion:
+    """How the API deletes the rows that an import created, one by one or by their batch.
+
+    `path` has the field `row` beside the ids of the target: the value of the column `row` of the read-back. A row with
+    a count in the column `used`, or with a balance in `balances`, is in use; `used_word` names that state in messages.
+    """
+
+    operation: str
+    path: str
+    row: str
+    used_word: str
+    used: str | None = None
+    balances: BalanceExport | None = None
+    batch: BatchDeletion | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnerDeduction:
+    """The endpoints that deduct points from one owner and list its transactions; `owner` is a field of both paths."""
+
+    operation: str
+    path: str
+    history_operation: str
+    history: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deduction:
+    """How the API takes back the points that an import added: only active points, from one owner at a time."""
+
+    owners: Mapping[ProgramKind, OwnerDeduction]
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Contract:
     """The description of one import.
 
     `follows` are the contracts with imports that create the objects its rows refer to, or would change its rows.
-    `may_change`: the import may change a row that exists, although its mode is `create`. `no_undo`
-    says why bulkops cannot undo an import, and what to do instead; blank if it imports the saved rows again.
+    `may_change`: the import may change a row that exists, although its mode is `create`. `undo`
+    describes how the API removes what an import created; without it, an undo imports the saved rows again. `no_undo`
+    says why bulkops cannot undo an import at all.
     """
 
     name: str
@@ -360,6 +412,7 @@ class Contract:
     requires: Requires = Requires()
     follows: tuple[str, ...] = ()
     may_change: bool = False
+    undo: Deletion | Deduction | None = None
     no_undo: str = ""
 
     def column(self, name: str) -> Column:

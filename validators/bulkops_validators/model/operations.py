@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bulkops_validators.model.contract import Comparison, Contract, Route
+from bulkops_validators.model.contract import Comparison, Contract, Deduction, Deletion, Route
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,16 +20,34 @@ class Operation:
 
 
 def operations_of(contract: Contract) -> dict[str, tuple[Operation, ...]]:
-    """Return the operations by the command that requests them: `import`, `reconcile`, `copy`, all routes together.
+    """Return the operations by the command: `import`, `reconcile`, `copy` and `jobs undo`, all routes together.
 
     `import` also reads rows back: in mode `replace` to compare first, before an upsert to save the rows, and in each
-    mode to settle a chunk in doubt. `copy` reads one deployment and imports into another.
+    mode to settle a chunk in doubt. `copy` reads one deployment and imports into another. `jobs undo` is missing if
+    it requests the same as `import`.
     """
     reading = tuple(dict.fromkeys(each for route in contract.routes for each in _reading(route)))
     sending = tuple(Operation(name=route.operation, method="POST", path=route.path) for route in contract.routes)
     balances = tuple(dict.fromkeys(each for route in contract.routes for each in _balances(route)))
     copying = (*reading, *balances, *sending) if reading else ()
-    return {"import": (*sending, *reading), "reconcile": reading, "copy": copying}
+    found = {"import": (*sending, *reading), "reconcile": reading, "copy": copying}
+    undoing = tuple(_undoing(contract))
+    return found | ({"jobs undo": tuple(dict.fromkeys((*reading, *balances, *undoing)))} if undoing else {})
+
+
+def _undoing(contract: Contract) -> Iterator[Operation]:
+    """Yield the operations that remove what an import created."""
+    match contract.undo:
+        case Deletion() as deletion:
+            if deletion.balances is not None:
+                yield Operation(name=deletion.balances.operation, method="GET", path=deletion.balances.path)
+            if deletion.batch is not None:
+                yield Operation(name=deletion.batch.operation, method="POST", path=deletion.batch.path)
+            yield Operation(name=deletion.operation, method="DELETE", path=deletion.path)
+        case Deduction() as deduction:
+            for each in deduction.owners.values():
+                yield Operation(name=each.history_operation, method="GET", path=each.history)
+                yield Operation(name=each.operation, method="PUT", path=each.path)
 
 
 def _balances(route: Route) -> Iterator[Operation]:
