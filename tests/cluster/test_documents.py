@@ -26,7 +26,7 @@ HEADER = "value,expirydate,startdate,recipientintegrationid,limitval,attributes,
 
 @pytest.fixture(scope="module", params=[2, 4])
 def address(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Return the address of a cluster whose ranges are so small that files of a few records have several."""
+    """Return the address of a cluster; its ranges are so small that files of a few records have several."""
     with threaded_cluster(request.param) as found, pytest.MonkeyPatch.context() as patch:
         patch.setattr(on_cluster, "_LEAST_BYTES", 3000)
         patch.setattr(on_cluster, "_FEW_KEYS", 10)
@@ -54,7 +54,7 @@ def test_json_of_the_corpus_is_identical_for_every_contract(inside: Inside, addr
 
 
 def multiline(count: int) -> str:
-    """Return records whose quoted cells contain line ends, whole records and single quotes of JSON."""
+    """Return records with quoted cells that contain line ends, whole records and the quotes of JSON."""
     lines = []
     for number in range(count):
         note = "\n".join(f"CODE-{number},,,,,,\n{'x' * (number % 90)}" for _ in range(number % 4))

@@ -1,4 +1,4 @@
-"""A cluster whose parts fail: lost workers change no result, and each error names its cause and the next step."""
+"""A cluster with failing parts: lost workers change no result, and each error names its cause and the next step."""
 
 import os
 import signal
