@@ -13,6 +13,7 @@ from bulkops.transport.bodies import describe_body, is_page
 from bulkops.transport.client import ApiClient
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Readback
+from bulkops_validators.model.operations import operations_of
 
 if TYPE_CHECKING:
     from bulkops.json_documents.accounts import RightDocument
@@ -75,8 +76,22 @@ def rights_of(client: ApiClient, ids: Mapping[str, int]) -> Iterator[Right]:
     for operation, path, used_by in (("getCustomersByAttributes", SEARCH, READS), *changing):
         why = "POST only"
         yield Right(operation=operation, method="POST", path=path, state=UNTESTED, used_by=used_by, why=why)
+    yield from _rights_to_undo()
 
 
+def _rights_to_undo() -> Iterator[Right]:
+    """Yield the operations that only `jobs undo` uses; they change rows, or need the owner of points."""
+    for contract in CONTRACTS.values():
+        for each in operations_of(contract).get("jobs undo", ()):
+            if each.method != "GET" or OWNER in each.path:
+                why = "needs an owner" if each.method == "GET" else f"{each.method} only"
+                used_by = f"jobs undo of {contract.name}"
+                yield Right(
+                    operation=each.name, method=each.method, path=each.path, state=UNTESTED, used_by=used_by, why=why
+                )
+
+
+OWNER = "{owner}"
 READS = "preflight, snapshot"
 
 

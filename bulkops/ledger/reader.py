@@ -8,7 +8,7 @@ from typing import Any
 
 from bulkops.errors import UsageError
 from bulkops.ledger.events import Event, EventKind
-from bulkops.ledger.models import ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
+from bulkops.ledger.models import UNDO, ChunkEntry, ChunkSum, JobEntry, KnownImport, import_place
 from bulkops.ledger.rows import TableRow, chunk_entry, event_entry, job_entry, known_import
 from bulkops.ledger.states import OPEN, ChunkState
 
@@ -16,6 +16,7 @@ JOBS = "SELECT * FROM jobs ORDER BY created, id"
 LATEST_JOB = "SELECT id FROM jobs ORDER BY created DESC, id DESC LIMIT 1"
 JOB = "SELECT * FROM jobs WHERE id = :job"
 JOBS_WITH_FILE = "SELECT * FROM jobs WHERE file_sha256 = :sha256 AND target_key = :target_key ORDER BY created"
+UNDO_JOBS = "SELECT * FROM jobs WHERE mode = :mode ORDER BY created, id"
 JOB_IDS_AT = "SELECT id FROM jobs WHERE target_key = :target_key ORDER BY created, id"
 JOB_RECORDS = "SELECT id, records FROM jobs WHERE target_key = :target_key"
 JOB_IDS_SINCE = (
@@ -126,6 +127,10 @@ class LedgerReader(ABC):
     def jobs_of_file(self, sha256: str, target_key: str) -> list[JobEntry]:
         """Return the jobs of these bytes, or of their new records, with the same target, the oldest first."""
         return [job for job in self.jobs() if job.given_sha256 == sha256 and job.target_key == target_key]
+
+    def undos_of(self, job: str) -> list[JobEntry]:
+        """Return the jobs that remove the rows of a job, the oldest first."""
+        return [undo for undo in map(job_entry, self.rows(UNDO_JOBS, mode=UNDO)) if undo.undoes == job]
 
     def job_ids_at(self, target_key: str) -> list[str]:
         """Return the ids of the jobs with the same contract and target, the oldest first."""

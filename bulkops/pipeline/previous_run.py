@@ -53,14 +53,15 @@ def previous_run(
     """Return the latest job of this file for this target that was not cancelled; None if there is none.
 
     If later imports overwrite earlier ones, a job no longer counts after another file was sent to the same target,
-    unless that file belongs to the same recipe: `siblings` are the files of the recipe.
+    unless that file belongs to the same recipe: `siblings` are the files of the recipe. A job that was undone does not
+    count.
     """
     place = target_of(contract, target)
     options = {name: value for name, value in options.items() if name in contract.parameters}
     key = target_key(contract.name, place, options)
     sha256 = file_sha256(file)
     same = [job for job in ledger.jobs_of_file(sha256, key) if not job.cancelled and job.options == options]
-    if not same:
+    if not same or ledger.undos_of(same[-1].id):
         return None
     job = same[-1]
     if Mode(job.mode).resend_is_safe:

@@ -197,7 +197,7 @@ def _result(context: UndoContext, job: JobEntry, left: Left, readings: int) -> R
     return Reconciliation(
         contract=context.contract.name,
         verdict=Verdict.MISMATCH if left.count else Verdict.PROVED,
-        reason=f"{left.why}." if left.count else whole,
+        reason=f"{left.why}. `bulkops jobs resume {job.id} --reconcile` reads again." if left.count else whole,
         records=job.records,
         matched=max(0, job.records - left.count),
         missing=0,

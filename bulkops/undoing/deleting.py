@@ -79,8 +79,9 @@ class Deleting:
             file_known=found.file_known,
         )
 
-    def _remember(self, going: pl.DataFrame, batches: Iterable[str]) -> None:
-        self._present = dict(going.select("row", "created").iter_rows())
+    def _remember(self, going: pl.DataFrame, batches: list[str]) -> None:
+        single = going.filter(~pl.col("batch").is_in(batches))  # whole batches may have millions of rows
+        self._present = dict(single.select("row", "created").iter_rows())
         self._batches = frozenset(batches)
 
     def refresh(self, job: JobEntry) -> None:  # noqa: ARG002 - the protocol's signature

@@ -75,7 +75,7 @@ def owner_points(context: UndoContext, marker: str) -> tuple[ProgramKind | None,
     for _, group in groupby(rows.sort(order).iter_rows(named=True), key=lambda row: (row["owner"], row["subledger"])):
         bookings = list(group)
         if any(row["own"] for row in bookings):
-            found.append(_points(bookings, rule_of(context.readback).waiting, now))
+            found.append(points_of(bookings, rule_of(context.readback).waiting, now))
     return kind, found
 
 
@@ -156,7 +156,7 @@ def _booked(context: UndoContext, page: pl.DataFrame, own: list[str], marker: st
     )  # fmt: skip
 
 
-def _points(bookings: list[dict[str, Any]], waiting: str, now: str) -> OwnerPoints:
+def points_of(bookings: list[dict[str, Any]], waiting: str, now: str) -> OwnerPoints:
     """Return the imported points of one owner in one subledger, from its bookings in their order."""
     lots, imported = OwnerLots(waiting), Decimal(0)
     for row in bookings:

@@ -40,8 +40,8 @@ def refuse_unsettled(ledger: LedgerReader, job: JobEntry) -> None:
             f"Job {job.id} is not finished, so the rows it creates are not known yet.",
             hint=f"Resume it with `bulkops jobs resume {job.id}`, or cancel it with `bulkops jobs cancel {job.id}`.",
         )
-    for other in ledger.jobs():
-        if other.undoes == job.id and job_state(other, ledger.chunks(other.id)) in OPEN_STATES:
+    for other in ledger.undos_of(job.id):
+        if job_state(other, ledger.chunks(other.id)) in OPEN_STATES:
             raise UsageError(
                 f"Job {other.id} already undoes job {job.id}, and is not finished.",
                 hint=f"Resume it with `bulkops jobs resume {other.id}`, or cancel it.",

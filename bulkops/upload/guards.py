@@ -81,6 +81,7 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
             states -= {ChunkState.PENDING}
         if not states:
             continue
+        undone = ledger.undos_of(earlier.id)
         if states == {ChunkState.ACCEPTED}:
             hint = "Give --again to import it once more."
         else:
@@ -91,6 +92,7 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
             said = f"Job {earlier.id} already contains this file for this target; none of it was sent yet."
         else:
             said = f"Job {earlier.id} already sent the same bytes to the same target."
+            said += f" Job {undone[-1].id} undid it." if undone else ""
         raise GuardRefused(said, hint=hint)
 
 

@@ -209,7 +209,7 @@ def test_prune_removes_mapped_files_of_proved_jobs_and_keeps_the_others(
         ended = shell.run("run", f"{proved}.yaml", "--ledger", "own.db")
         assert ended.code == 0, ended.err
         mapped += [path for path in (shell.state / "mapping").rglob("*.csv") if path not in mapped]
-    words = ("ledger", "prune", "--older-than", "0d", "--ledger", "own.db")
+    words = ("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--mapped")
     asked = shell.run(*words)
     assert (asked.code, "of mapped recipes among them" in asked.err) == (2, True), asked.err
     assert all(path.exists() for path in mapped)

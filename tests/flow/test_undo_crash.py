@@ -43,7 +43,7 @@ def test_killed_undo_of_points_deducts_from_each_owner_once(
     desk = Desk(tmp_path, sandbox.base_url, key="crash", settle=0.0)
     owners = [f"crash-{next(OWN)}" for _ in range(2)]
     own, file = tmp_path / "own.csv", tmp_path / "p.csv"
-    own.write_text("customerprofileid,amount\n" + "".join(f"{owner},7\n" for owner in owners))
+    own.write_text("customerprofileid,amount\n" + "".join(f"{owner},70\n" for owner in owners))
     file.write_text("customerprofileid,amount\n" + "".join(f"{owner},10\n" for owner in owners))
     desk.run("loyalty-points", own, {"program": 1})
     job = desk.run("loyalty-points", file, {"program": 1})["job"]

@@ -62,6 +62,21 @@ def test_undo_of_coupons_deletes_the_batch_of_the_job_and_no_other_code(
     assert live(sandbox) == ["OLD-1", "OLD-2"]
 
 
+def test_undone_file_is_imported_again_only_with_again_and_a_recipe_does_not_call_it_done(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    coupons(tmp_path / "a.csv", "CODE-1", "CODE-2")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("name: codes\nsteps:\n  - {contract: coupons, file: a.csv, ids: {application: 1, campaign: 1}}\n")
+    assert shell.run("run", str(recipe)).code == 0
+    job = shell.run("jobs", "list", "--json").json["jobs"][0]["job"]
+    undo = undone(shell, job).json["job"]
+    again = shell.run("run", str(recipe))
+    assert (again.code, live(sandbox), f"Job {undo} undid it" in again.err) == (5, [], True), again.err
+    imported(shell, "coupons", tmp_path / "a.csv", *CAMPAIGN, "--again")
+    assert live(sandbox) == ["CODE-1", "CODE-2"]
+
+
 def test_redeemed_codes_stay_until_they_are_asked_for(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
     job = imported(shell, "coupons", coupons(tmp_path / "a.csv", "CODE-1", "CODE-2", "CODE-3"), *CAMPAIGN)
     change(sandbox, "UPDATE coupon SET counter = 2 WHERE value = 'CODE-2'")
@@ -96,6 +111,10 @@ def test_code_redeemed_during_the_undo_stays_and_is_a_mismatch(
     assert (ended.code, ended.json["reconciliation"]["verdict"]) == (1, "mismatch")
     assert "redeemed" in ended.json["reconciliation"]["reason"]
     assert live(sandbox) == ["CODE-2"]
+    change(sandbox, "UPDATE coupon SET deleted = 'now' WHERE value = 'CODE-2'")  # as a deletion that takes long
+    monkeypatch.undo()
+    again = shell.run("jobs", "resume", ended.json["job"], "--reconcile", "--json")
+    assert (again.code, again.json["reconciliation"]["verdict"]) == (0, "proved"), again.err
 
 
 def test_changed_code_is_named_and_stays_and_the_others_go_one_by_one(

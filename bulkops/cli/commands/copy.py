@@ -29,7 +29,7 @@ from bulkops_validators import CONTRACTS
 @own_option("--table", type=FilePath(local="the table is read from this machine"), metavar="FILE",
             help="TOML file with ids, attributes, tiers, subledgers and stores of both deployments.")  # fmt: skip
 @own_option("--used", type=click.Choice(["remaining", "keep"]), default="remaining", show_default=True,
-            help="Copy what is left of limits that are partly used, or the limits as they are.")  # fmt: skip
+            help="Copy the remaining part of limits that are partly used, or the limits as they are.")  # fmt: skip
 @option("--settle", type=SecondsType(), default=60.0, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @option(

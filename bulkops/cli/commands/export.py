@@ -104,7 +104,7 @@ def _output_options(function: Any) -> Any:
     )(function)  # fmt: skip
     function = own_option(
         "--used", type=click.Choice(["remaining", "keep"]), default="remaining", show_default=True,
-        help="With --for-import: write what is left of limits that are partly used, or the limits as they are.",
+        help="With --for-import: write the remaining part of partly used limits, or the limits as they are.",
     )(function)  # fmt: skip
     function = own_option(
         "--for-import", is_flag=True, default=False, help="Write a file that `bulkops import` accepts."

@@ -103,15 +103,19 @@ def check(ledger: str | None, *, as_json: bool) -> int:
 @own_option(
     "--digests", is_flag=True, help="Also remove digests; repeated records of these jobs are then no longer recognised."
 )
+@own_option(
+    "--mapped", is_flag=True, help="Also remove the mapped files of recipes, if their job in this ledger is proved."
+)
 @own_option("--dry-run", is_flag=True, help="List the files to remove, and remove nothing.")
 @sure_option
 @ledger_option
 @json_option
-def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, yes: bool, as_json: bool) -> None:
-    """Remove files of settled jobs: saved rows of the target, rejected records, stored DataFrames, and mapped files.
+def prune(older_than: str, ledger: str | None, *, yes: bool, as_json: bool, **choices: bool) -> None:
+    """Remove files of settled jobs: saved rows of the target, rejected records, stored DataFrames.
 
-    Mapped files of a recipe are removed only if their job is proved. The jobs and their import ids stay in the ledger,
-    so a second import is still detected. A job without its saved rows can no longer be undone.
+    The jobs and their import ids stay in the ledger, so a second import is still detected. A job without its saved rows
+    can no longer be undone. With --mapped, mapped files of proved jobs are removed as well; jobs of other ledgers may
+    need them.
     """
     from bulkops.clock import SystemClock
     from bulkops.exporting.time_slices import parse_length
@@ -120,16 +124,16 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
 
     age = parse_length(older_than, option="--older-than", unit="d", zero=True)
     with read_ledger(ledger) as book:
-        mapped = mapped_folder()
-        found = care.prunable(book, before=SystemClock().now() - age, digests=digests, mapped=mapped)
-        if found.files and not dry_run:
+        mapped = mapped_folder() if choices["mapped"] else None
+        found = care.prunable(book, before=SystemClock().now() - age, digests=choices["digests"], mapped=mapped)
+        if found.files and not choices["dry_run"]:
             facts = [
                 _fact(found.jobs, len(found.files), found.bytes),
                 *_kinds(found.files, mapped),
             ]
             confirm(facts, "Remove these files?", yes=yes, required=True, refusal="Nothing was removed.")
             care.prune(book, found)
-    removed = bool(found.files) and not dry_run
+    removed = bool(found.files) and not choices["dry_run"]
     if as_json:
         document: PruneDocument = {
             "jobs": found.jobs,
@@ -139,21 +143,21 @@ def prune(older_than: str, ledger: str | None, *, digests: bool, dry_run: bool, 
         }
         console().emit_json(document)
         return
-    if dry_run:
+    if choices["dry_run"]:
         for path in found.files:
             console().result(str(path))
     console().result(f"{_fact(found.jobs, len(found.files), found.bytes)} {'Removed.' if removed else ''}".rstrip())
     if found.files:
-        console().next_step = "bulkops ledger prune" if dry_run else "bulkops ledger check"
+        console().next_step = "bulkops ledger prune" if choices["dry_run"] else "bulkops ledger check"
 
 
-def _kinds(files: tuple[Path, ...], mapped: Path) -> Iterator[str]:
+def _kinds(files: tuple[Path, ...], mapped: Path | None) -> Iterator[str]:
     """Yield a fact for each kind of file that a user may still need."""
     from bulkops.upload.job_files import BEFORE
 
     if saved := sum(path.name == BEFORE for path in files):
         yield f"{counted(saved, 'file')} with saved rows among them: these jobs can then no longer be undone."
-    if kept := sum(mapped in path.parents for path in files):
+    if kept := sum(mapped in path.parents for path in files if mapped):
         yield f"{counted(kept, 'file')} of mapped recipes among them: reports can then no longer name legacy rows."
 
 

@@ -92,15 +92,12 @@ def _row_lines(facts: UndoFacts, earlier: JobEntry) -> Iterator[str]:
     undo = contract_of(earlier).undo
     word = undo.used_word if isinstance(undo, Deletion) else ""
     named = f" ({', '.join(facts.changed_keys)}{' …' if _more(facts) else ''})" if facts.changed_keys else ""
+    also = f"--also {CHANGED} deletes them, too."
     texts = (
         (facts.used, f"Among them {word}: {{}}, because of --also {USED}."),
         (facts.kept_used, f"Rows that stay because they are {word}: {{}}. --also {USED} deletes them, too."),
         (facts.changed, f"Among them changed since the import: {{}}{named}, because of --also {CHANGED}."),
-        (
-            facts.kept_changed,
-            f"Rows that stay because they were changed since the import: {{}}{named}. --also {CHANGED} deletes them, "
-            "too.",
-        ),
+        (facts.kept_changed, f"Rows that stay because they were changed since the import: {{}}{named}. {also}"),
         (facts.gone, "Accepted records of the job without a row now: {}."),
         (facts.others, "Records of the job with a row that the job did not create: {}. These rows stay."),
         (facts.foreign, "Rows with an import id of the job that its file does not contain: {}. They stay."),
