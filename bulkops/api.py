@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -56,12 +56,16 @@ from bulkops.transport.notices import discard_notice
 from bulkops.upload.guards import accepted_rules
 from bulkops.upload.options import SETTLE_SECONDS, RunOptions
 from bulkops.upload.workflow import Guards, open_client
-from bulkops.validation.engine import validate_files
+from bulkops.validation.engine import HERE, validate_files
 from bulkops.validation.findings import ValidationReport
+from bulkops.validation.on_cluster import cluster_executor
 from bulkops.validation.settings import ValidationSettings
 from bulkops.writing import Permit, refuse_the_same, whole_file
 from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract
+
+if TYPE_CHECKING:
+    from bulkops.cluster import DaskClient
 
 PathLike = str | os.PathLike[str]
 
@@ -92,15 +96,22 @@ def local_sandbox(*, world: PathLike | None = None, **ids: int) -> Iterator[Targ
         yield place
 
 
-def validate(contract: str | Contract, *files: Input, settings: ValidationSettings | None = None) -> ValidationReport:
+def validate(
+    contract: str | Contract,
+    *files: Input,
+    settings: ValidationSettings | None = None,
+    cluster: "str | DaskClient | None" = None,
+) -> ValidationReport:
     """Check files or DataFrames against a contract; no account, no network.
 
-    InputUnreadable if a file cannot be read.
+    `cluster` is the address of a dask cluster whose workers check the files, or a `distributed.Client`. InputUnreadable
+    if a file cannot be read.
     """
     chosen = settings or ValidationSettings(now=SystemClock().now())
     with ExitStack() as stack:
         paths = [stack.enter_context(input_path(file)) for file in files]
-        report = validate_files(_contract(contract), paths, settings=chosen)
+        executor = HERE if cluster is None else stack.enter_context(cluster_executor(cluster))
+        report = validate_files(_contract(contract), paths, settings=chosen, executor=executor)
     if unreadable := next((file.unreadable for file in report.files if file.unreadable), None):
         raise InputUnreadable(unreadable)
     return report

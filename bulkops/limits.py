@@ -3,7 +3,11 @@
 `docs/reference/limits.md` lists them; a test compares that page with this module.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 
 MAX_RECORD_BYTES = 32_000_000
 """Default maximum bytes of one CSV record with its line end."""
@@ -66,6 +70,10 @@ class TooLarge(Exception):
         super().__init__(what)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how a copy in another process is made."""
+        return partial(TooLarge, hint=self.hint), self.args
+
 
 @dataclass(frozen=True, kw_only=True)
 class Adjustable:
@@ -77,11 +85,22 @@ class Adjustable:
 
 _DEFAULTS = Adjustable()
 _chosen = _DEFAULTS
+_of_task: ContextVar[Adjustable | None] = ContextVar("limits", default=None)
 
 
 def adjustable() -> Adjustable:
     """Return the current limits."""
-    return _chosen
+    return _of_task.get() or _chosen
+
+
+@contextmanager
+def limited_by(limits: Adjustable) -> Iterator[None]:
+    """Use other limits in this thread until the context ends, for work that another process requested."""
+    before = _of_task.set(limits)
+    try:
+        yield
+    finally:
+        _of_task.reset(before)
 
 
 def adjust(*, record_bytes: int | None = None, expansion: int | None = None) -> None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from bulkops.account.model import Account, Application, Attribute, Audience, Campaign, Program, by_id
@@ -69,6 +69,10 @@ class KnownNames:
         columns = contract.columns if self.fits else ()
         self._checks = {column.name: checks for column in columns if (checks := self._checks_of(column))}
         self._cached = lru_cache(CACHED_CELLS)(self._checked)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how a copy in another process is made."""
+        return partial(KnownNames, wrong=tuple(self._wrong)), (self._account, self._contract, dict(self._ids))
 
     @property
     def columns(self) -> Collection[str]:

@@ -4,6 +4,8 @@ import codecs
 import hashlib
 import os
 import re
+import sys
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +13,8 @@ from io import FileIO
 from typing import BinaryIO
 
 from bulkops.limits import TooLarge, adjustable
-from bulkops.reading.records.layout import Block
-from bulkops.reading.records.quoting import whole_records
+from bulkops.reading.records.layout import Block, layout
+from bulkops.reading.records.quoting import RecordCut, whole_records
 from bulkops.reading.sources import DAMAGED, ReadFailed
 
 _LONE_RETURN = re.compile(rb"\r(?!\n)")
@@ -39,17 +41,21 @@ class ContentForm:
 
 
 class ContentReader:
-    """Reads a stream once, from the start, as UTF-8 with LF, and computes its hash and size.
+    """Reads a stream once as UTF-8 with LF, and computes the hash and the size of its bytes.
 
-    `form` must be set after the first bytes show it. Without `hashed` there is no hash.
+    `form` must be set after the first bytes show it. Without `hashed` there is no hash. `start` is the offset of a
+    stream that does not begin at its first byte.
     """
 
-    def __init__(self, stream: BinaryIO, form: ContentForm | None = None, *, hashed: bool = True) -> None:
+    def __init__(
+        self, stream: BinaryIO, form: ContentForm | None = None, *, hashed: bool = True, start: int = 0
+    ) -> None:
         self._stream = stream
         self._hash = hashlib.sha256() if hashed else None
+        self._known_hash = ""
         self._decoder: codecs.IncrementalDecoder | None = None
         self.form = form or ContentForm()
-        self.size = 0
+        self.size = start
         self._given_back: deque[memoryview] = deque()
         self._ended = False
         self.failure: Exception | None = None
@@ -58,7 +64,16 @@ class ContentReader:
     @property
     def sha256(self) -> str:
         """The SHA-256 of all original bytes read so far, in hexadecimal; empty if it is not computed."""
-        return "" if self._hash is None else self._hash.hexdigest()
+        return self._known_hash or (self._hash.hexdigest() if self._hash else "")
+
+    @property
+    def divisible(self) -> bool:
+        """Whether the rest can be read from any record on: a file that is neither compressed nor converted."""
+        return isinstance(self._stream, FileIO) and self.form.faithful and not self.form.returns_only
+
+    def adopt(self, size: int, sha256: str) -> None:
+        """Take over the size and the hash that another reader of the same content found."""
+        self.size, self._known_hash = size, sha256
 
     def read(self, size: int) -> bytes:
         """Return at most `size` bytes, usually nearly that many; empty at the end.
@@ -140,19 +155,24 @@ class ContentReader:
         return _LONE_RETURN.sub(b"\n", data) if self.form.returns_only else data
 
 
-def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> Iterator[Block]:
+def blocks(
+    reader: ContentReader, *, separator: int, width: int, size: int, until: int | None = None
+) -> Iterator[Block]:
     """Yield the rest of the content, with records of `width` cells, in blocks of about `size` bytes.
 
-    The first blocks are smaller, so that their results are known before many other blocks are being checked. If reading
-    fails, the whole records in front of the failure come first.
+    With `until`, the blocks end with the first record end at or after this number of bytes. Without it, the first
+    blocks are smaller, so that their results are known before many other blocks are being checked. If reading fails,
+    the whole records in front of the failure come first.
     """
-    usual = want = min(size, FIRST_BYTES)
-    carry, ended = b"", False
-    while not ended:
-        window, ended = _extended(reader, carry, want)
+    usual = want = min(size, FIRST_BYTES) if until is None else size
+    carry, ended, left = b"", False, sys.maxsize if until is None else until
+    while not ended and left > 0:
+        window, ended = _extended(reader, carry, _up_to(left, want, carry))
         if not window:
             break
         piece = whole_records(window, final=ended and reader.failure is None, separator=separator, width=width)
+        piece = piece if piece.length <= left else _ending_at(left, piece, window, separator)
+        left -= piece.length
         if piece.length:
             whole = window[: piece.length] if piece.length < len(window) else window
             yield Block(whole, separator, piece.malformed, piece.structure)
@@ -171,8 +191,22 @@ def blocks(reader: ContentReader, *, separator: int, width: int, size: int) -> I
             reader.give_back(carry)
             carry, ended = b"", False
         want = usual
-    if reader.failure is not None:
+    if reader.failure is not None and left > 0:
         raise reader.failure
+
+
+def _up_to(left: int, want: int, carry: bytes) -> int:
+    """Return the size of the next window if the range ends after `left` bytes: only its last record is read beyond."""
+    if len(carry) < left:
+        return min(want, left)
+    return max(min(want, 2 * len(carry)), len(carry) + _LINE)
+
+
+def _ending_at(left: int, piece: RecordCut, window: bytes, separator: int) -> RecordCut:
+    """Return the cut up to the first record end at or after `left` bytes."""
+    ends = layout(Block(window[: piece.length], separator, piece.malformed, piece.structure)).ends.tolist()
+    end = ends[bisect_left(ends, left)]
+    return RecordCut(end, piece.structure.up_to(end), piece.malformed.chosen(piece.malformed.starts < end))
 
 
 def _extended(reader: ContentReader, window: bytes, want: int) -> tuple[bytes, bool]:

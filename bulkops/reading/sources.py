@@ -26,7 +26,7 @@ from bulkops.limits import MAX_FILES, MAX_SPOOL_BYTES, adjustable
 from bulkops.reading.archives import csv_members, open_member
 from bulkops.reading.compressed import GZIP, ZSTD, expanded, opened
 from bulkops.remote.addresses import is_remote, parsed
-from bulkops.remote.paths import RemotePath, fetch
+from bulkops.remote.paths import RemotePath, fetch, path_of
 from bulkops.remote.searching import matching_addresses
 
 try:
@@ -79,6 +79,24 @@ def file_source(path: Path) -> Source:
         # A pipe can be read only once.
         return _spooled(str(path), lambda: path.open("rb"))
     return Source(str(path), lambda: opened(open_regular(path), path.name, str(path)))
+
+
+def source_named(path: str) -> Source:
+    """Return the source with a displayed path, as another process made it: a file, an address or an archive member."""
+    archive, end, member = path.rpartition(".zip/")
+    if not end or (not is_remote(path) and Path(path).exists()):
+        return file_source(path_of(path))
+    found = [source for source in _members(path_of(f"{archive}.zip")) if source.path == path]
+    return found[0] if found else Source(path, partial(_raise, FileNotFoundError(errno.ENOENT, member)))
+
+
+def file_on_disk(path: str) -> Path | None:
+    """Return the file that contains the source with a displayed path; None for an address and for a pipe."""
+    if path == STDIN or is_remote(path):
+        return None
+    archive, end, _ = path.rpartition(".zip/")
+    file = Path(f"{archive}.zip") if end and not Path(path).exists() else Path(path)
+    return file if file.is_file() else None
 
 
 def open_regular(path: Path) -> FileIO:

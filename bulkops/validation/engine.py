@@ -40,12 +40,40 @@ class _FileResult:
         return self.builder.report(size=self.size, sha256=self.sha256, unreadable=self.unreadable)
 
 
+class Executor(Protocol):
+    """Checks the blocks of files: in this process, or on other machines."""
+
+    def keys(self, contract: Contract, settings: ValidationSettings) -> KeyRegistry:
+        """Return the registry for the keys of all files."""
+
+    def results(self, reader: ContentReader, context: Context, builder: ReportBuilder) -> Iterator[BlockResult]:
+        """Yield the results of all blocks in file order; the reader is at the first record."""
+
+
+class ThisProcess:
+    """Checks blocks in the threads of this process."""
+
+    def keys(self, contract: Contract, settings: ValidationSettings) -> KeyRegistry:
+        """Return the registry for the keys of all files."""
+        return KeyRegistry(contract, settings)
+
+    def results(self, reader: ContentReader, context: Context, builder: ReportBuilder) -> Iterator[BlockResult]:
+        """Yield the results of all blocks in file order."""
+        size = builder.settings.block_bytes
+        pieces = blocks(reader, separator=context.separator, width=len(context.columns), size=size)
+        return _block_results(pieces, context, builder)
+
+
+HERE = ThisProcess()
+
+
 def validate_files(
     contract: Contract,
     sources: Iterable[str | Path | Source],
     *,
     settings: ValidationSettings | None = None,
     observer: ValidationObserver | None = None,
+    executor: Executor = HERE,
 ) -> ValidationReport:
     """Return the report of files; a file that cannot be read has `unreadable` set in its report.
 
@@ -53,10 +81,10 @@ def validate_files(
     """
     settings = settings or ValidationSettings()
     outcomes = []
-    with KeyRegistry(contract, settings) as keys:
+    with executor.keys(contract, settings) as keys:
         for source in sources:
             known = source if isinstance(source, Source) else expand([source])[0]
-            outcomes.append(_validate_one(ReportBuilder(contract, known, settings, observer), keys))
+            outcomes.append(_validate_one(ReportBuilder(contract, known, settings, observer), keys, executor))
         keys.compare()
     judged = chosen(select=settings.select, ignore=settings.ignore)
     unused = settings.baseline.unused(judged) if settings.baseline else ()
@@ -67,13 +95,13 @@ def validate_files(
     return report
 
 
-def _validate_one(builder: ReportBuilder, keys: KeyRegistry) -> _FileResult:
+def _validate_one(builder: ReportBuilder, keys: KeyRegistry, executor: Executor) -> _FileResult:
     outcome = _FileResult(builder)
     try:
         with builder.source.open() as stream:
             reader = ContentReader(stream)
             try:
-                check_content(reader, builder, keys)
+                check_content(reader, builder, keys, executor)
             finally:
                 outcome.size, outcome.sha256 = reader.size, reader.sha256
     except InputUnreadable as error:
@@ -100,7 +128,7 @@ class KeySink(Protocol):
         """Add the keys of one block."""
 
 
-def check_content(reader: ContentReader, builder: ReportBuilder, keys: KeySink) -> None:
+def check_content(reader: ContentReader, builder: ReportBuilder, keys: KeySink, executor: Executor = HERE) -> None:
     """Check the content of a reader from start to end."""
     settings = builder.settings
     file_start = read_file_start(reader, builder.contract, mask=settings.mask, renames=settings.renames)
@@ -122,15 +150,9 @@ def check_content(reader: ContentReader, builder: ReportBuilder, keys: KeySink) 
         digests=settings.digests,
         named=settings.named,
     )
-    pieces = blocks(
-        reader,
-        separator=context.separator,
-        width=len(context.columns),
-        size=settings.block_bytes,
-    )
     builder.context = context
     keys.begin(builder)
-    for result in _block_results(pieces, context, builder):
+    for result in executor.results(reader, context, builder):
         keys.add(result, context.uniques)
         builder.add(result)
         if builder.reached_max_errors():

@@ -2,16 +2,18 @@
 
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import product
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
 from bulkops.errors import InputUnreadable
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.validation.block import BlockResult
-from bulkops.validation.checks.keys import KeyStore, folded
+from bulkops.validation.checks.keys import KeyHashes, KeyStore, Repetitions, folded
 from bulkops.validation.context import masked
 from bulkops.validation.record_lookup import FoundRecord
 from bulkops.validation.report_builder import ReportBuilder
@@ -21,30 +23,99 @@ from bulkops_validators.model.contract import Contract, Mode, Unique
 
 
 @dataclass
-class _Examples:
-    """The first repeated keys of one rule in one file: positions across all files, each with its first occurrence."""
+class FirstRepeated:
+    """The repeated keys of one rule in one file: their number, and the first of them.
 
-    code: str
+    `positions` are positions across all files, each with its first occurrence.
+    """
+
     total: int = 0
     positions: Offsets = field(default_factory=lambda: np.zeros(0, np.int64))
     firsts: Offsets = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def add(self, positions: Offsets, firsts: Offsets, most: int) -> None:
+    def add(self, total: int, positions: Offsets, firsts: Offsets, most: int) -> None:
         """Add repeated keys, and keep only the earliest."""
-        self.total += len(positions)
+        self.total += total
         positions = np.concatenate((self.positions, positions))
         firsts = np.concatenate((self.firsts, firsts))
         order = np.argsort(positions, kind="stable")[:most]
         self.positions, self.firsts = positions[order], firsts[order]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """The files of a comparison: the position of the first record of each, and the number of examples of each rule."""
+
+    bases: tuple[int, ...]
+    most: tuple[tuple[int, int], ...]
+    """For each file, of keys that are equal and of keys that differ only in case."""
+
+    def of(self, file: int, *, case_only: bool) -> int:
+        """Return the number of examples of one rule that a file wants."""
+        return self.most[file][case_only]
+
+
+RepeatedByFile = dict[tuple[int, bool], FirstRepeated]
+"""The repeated keys of each file, and of those whether only the case differs."""
+
+
+def first_repeated(found: Iterable[Repetitions], wanted: Wanted) -> RepeatedByFile:
+    """Return the number of repeated keys of each file and rule, and the first ones."""
+    examples: RepeatedByFile = {}
+    for positions, firsts, flags in found:
+        files = np.searchsorted(wanted.bases, positions, side="right") - 1
+        for file, case_only in product(np.unique(files).tolist(), (False, True)):
+            chosen = (files == file) & (flags == case_only)
+            if chosen.any():
+                most = wanted.of(file, case_only=case_only)
+                known = examples.setdefault((file, case_only), FirstRepeated())
+                known.add(int(chosen.sum()), positions[chosen], firsts[chosen], most)
+    return examples
+
+
+def joined_repeated(parts: Iterable[RepeatedByFile], wanted: Wanted) -> RepeatedByFile:
+    """Return the repeated keys of several comparisons of different keys."""
+    examples: RepeatedByFile = {}
+    for part in parts:
+        for (file, case_only), found in part.items():
+            most = wanted.of(file, case_only=case_only)
+            examples.setdefault((file, case_only), FirstRepeated()).add(
+                found.total, found.positions, found.firsts, most
+            )
+    return examples
+
+
+class Keys(Protocol):
+    """All keys of one uniqueness rule, in record order."""
+
+    def add(self, position: int, keys: KeyHashes) -> None:
+        """Add the keys of a block; its records begin at `position`."""
+
+    def repeated(self, wanted: Wanted) -> RepeatedByFile:
+        """Return the repeated keys."""
+
+    def close(self) -> None:
+        """Free the memory of the keys."""
+
+
+class LocalKeys(KeyStore):
+    """The keys in this process."""
+
+    def repeated(self, wanted: Wanted) -> RepeatedByFile:
+        """Return the repeated keys."""
+        return first_repeated(self.repetitions(), wanted)
+
+
 class KeyRegistry:
     """Collects the keys of all files; the files of a replacing import are compared one by one."""
 
-    def __init__(self, contract: Contract, settings: ValidationSettings) -> None:
+    def __init__(
+        self, contract: Contract, settings: ValidationSettings, store: Callable[[Unique], Keys] | None = None
+    ) -> None:
         self._contract = contract
         self._settings = settings
-        self._stores = {unique: KeyStore(settings.keys_in_memory) for unique in contract.unique}
+        self._new_store = store or (lambda _: LocalKeys(settings.keys_in_memory))
+        self._stores = {unique: self._new_store(unique) for unique in contract.unique}
         self._builders: list[ReportBuilder] = []
         self._bases: list[int] = []
         self._count = 0
@@ -67,41 +138,36 @@ class KeyRegistry:
         self._builders.append(builder)
         self._bases.append(self._count)
 
+    @property
+    def count(self) -> int:
+        """The number of records so far: the position of the next one."""
+        return self._count
+
+    def store(self, unique: Unique) -> Keys:
+        """Return the keys of one rule."""
+        return self._stores[unique]
+
     def add(self, result: BlockResult, uniques: tuple[Unique, ...]) -> None:
-        """Add the keys of a block."""
-        for unique, keys in zip(uniques, result.keys, strict=True):
+        """Add the keys of a block; none if they are kept elsewhere."""
+        for unique, keys in zip(uniques, result.keys, strict=False):
             self._stores[unique].add(self._count, keys)
         self._count += result.records
 
     def compare(self) -> None:
         """Add the repeated keys to the reports of their files, and discard all keys."""
         for unique, store in list(self._stores.items()):
-            examples: dict[tuple[int, str], _Examples] = {}
-            for positions, firsts, case_only in store.repetitions():
-                self._collect(unique, examples, positions[~case_only], firsts[~case_only], case_only=False)
-                self._collect(unique, examples, positions[case_only], firsts[case_only], case_only=True)
-            for (file, _), found in sorted(examples.items()):
-                self._report(file, unique, found)
+            budgets = [builder.budget() for builder in self._builders]
+            most = tuple((budget.left(unique.code), budget.left("UNQ103")) for budget in budgets)
+            repeated = store.repeated(Wanted(tuple(self._bases), most))
+            coded = {
+                (file, "UNQ103" if case_only else unique.code): found for (file, case_only), found in repeated.items()
+            }
+            for (file, code), found in sorted(coded.items()):
+                self._report(file, unique, code, found)
             store.close()
-            self._stores[unique] = KeyStore(self._settings.keys_in_memory)
+            self._stores[unique] = self._new_store(unique)
 
-    def _collect(
-        self,
-        unique: Unique,
-        examples: dict[tuple[int, str], _Examples],
-        positions: Offsets,
-        firsts: Offsets,
-        *,
-        case_only: bool,
-    ) -> None:
-        code = "UNQ103" if case_only else unique.code
-        files = np.searchsorted(self._bases, positions, side="right") - 1
-        for file in np.unique(files):
-            chosen = files == file
-            found = examples.setdefault((int(file), code), _Examples(code))
-            found.add(positions[chosen], firsts[chosen], self._builders[file].budget().left(code))
-
-    def _report(self, file: int, unique: Unique, found: _Examples) -> None:
+    def _report(self, file: int, unique: Unique, code: str, found: FirstRepeated) -> None:
         """Add the repeated keys of one rule to the report of one file, with the locations of the first occurrences."""
         builder = self._builders[file]
         records = self._records(np.concatenate((found.positions, found.firsts)))
@@ -118,7 +184,7 @@ class KeyRegistry:
             examples.append(self._example(position, first, unique, records))
         base = self._bases[file]
         known = {position - base: place for position, place in records.items()}
-        builder.add_matches([RuleMatches(found.code, found.total - wrong, tuple(examples))], known)
+        builder.add_matches([RuleMatches(code, found.total - wrong, tuple(examples))], known)
 
     def _example(self, position: int, first: int, unique: Unique, records: Mapping[int, FoundRecord]) -> Example:
         """Return the example of a repeated key; its message names the first occurrence."""

@@ -58,11 +58,14 @@ def source_of(data: bytes, name: str = "memory.csv") -> Source:
     return Source(name, lambda: io.BytesIO(data))
 
 
-def rows_of(data: bytes, *, separator: int, width: int, size: int) -> list[Row]:
-    """Return the layout of all records of data that begins with a record, read in blocks of about `size` bytes."""
+def rows_of(data: bytes, *, separator: int, width: int, size: int, until: int | None = None) -> list[Row]:
+    """Return the layout of all records of data that begins with a record, read in blocks of about `size` bytes.
+
+    With `until`, the records of a range of the data.
+    """
     rows: list[Row] = []
     offset = number = 0
-    for block in blocks(ContentReader(io.BytesIO(data)), separator=separator, width=width, size=size):
+    for block in blocks(ContentReader(io.BytesIO(data)), separator=separator, width=width, size=size, until=until):
         rows += _rows(block, width, offset, number)
         number = max((row[2] + 1 for row in rows if row[2] >= 0), default=0)
         offset += len(block.data)

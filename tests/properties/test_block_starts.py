@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bulkops.reading.ranges import is_record_start, range_starts
 from bulkops_validators import CONTRACTS
 from tests.fuzz.inputs import STRUCTURE
 from tests.fuzz.invariants import Row, judged, rows_of
@@ -18,18 +19,15 @@ from tests.fuzz.invariants import Row, judged, rows_of
 SAMPLES = Path(__file__).parents[2] / "sample_data"
 MOST = 3_000
 """Bytes of each file of the corpus."""
-JSON_REACH = 1 << 16
-"""Most bytes of a JSON cell whose quotes are not doubled."""
 COMMA = ord(",")
-_JSON_BEGINS = re.compile(rb'"[ \t\n\r\f\v]*[{\[]')
 
 corpus = pytest.mark.parametrize("path", sorted((SAMPLES / "broken").glob("*.csv")), ids=lambda path: path.stem)
 contents = st.lists(st.sampled_from(STRUCTURE), max_size=40).map("".join).map(str.encode)
 lean = settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
 
 
-def rows(data: bytes, width: int, size: int = 1 << 24) -> list[Row]:
-    return rows_of(data, separator=COMMA, width=width, size=size)
+def rows(data: bytes, width: int, size: int = 1 << 24, *, until: int | None = None) -> list[Row]:
+    return rows_of(data, separator=COMMA, width=width, size=size, until=until)
 
 
 def moved(found: list[Row], start: int, records: int) -> list[Row]:
@@ -44,16 +42,6 @@ def line_starts(data: bytes) -> list[int]:
     return [0, *(found.end() for found in re.finditer(rb"\n", data) if found.end() < len(data))]
 
 
-def is_certain(data: bytes, start: int) -> bool:
-    """Return whether a line start is certainly the start of a record, from the bytes around it alone."""
-    quote = data.find(b'"', start)
-    if quote < 0 or data[quote + 1 : quote + 2] in (b"", b'"', b",", b"\r", b"\n"):
-        return False
-    near = re.compile(rb"[ \t\n\r\f\v]*.?", re.DOTALL).match(data, start)
-    end = near.end() if near else start
-    return not any(found.start() < start for found in _JSON_BEGINS.finditer(data, max(0, start - JSON_REACH), end))
-
-
 def check_every_cut(data: bytes, width: int) -> None:
     """Check the records of a reader that begins at the first line start after any byte."""
     whole = rows(data, width)
@@ -64,7 +52,7 @@ def check_every_cut(data: bytes, width: int) -> None:
             before = sum(row[2] >= 0 for row in whole[: records[start]])
             assert moved(rows(data[start:], width, size=40), start, before) == whole[records[start] :]
         else:
-            assert not is_certain(data, start), data[start : start + 40]
+            assert not is_record_start(data, start, COMMA), data[start : start + 40]
         # A reader with a wrong start is right from the first record start on that both readers have.
         common = next((row[0] for row in part if row[0] in records), len(data))
         tail = [(*row[:2], *row[3:]) for row in part if row[0] >= common]
@@ -86,24 +74,49 @@ def test_every_cut_of_any_file_reads_the_same_records_from_each_record_start(dat
 
 @lean
 @given(contents, st.integers(1, 4), st.lists(st.integers(0, 300), max_size=4))
-def test_ranges_joined_where_each_reading_ends_are_the_file(data: bytes, width: int, borders: list[int]) -> None:
-    """Each range is read from a guess; if the range before it ends elsewhere, it is read again from there."""
-    guesses = sorted({next((s for s in line_starts(data) if s >= border), len(data)) for border in (0, *borders)})
-    edges = dict(zip(guesses, [*guesses[1:], len(data)], strict=True))
-    guessed = {start: _range_from(data, start, edges[start], width) for start in guesses}
+def test_ranges_from_any_line_starts_joined_where_each_ends_are_the_file(
+    data: bytes, width: int, borders: list[int]
+) -> None:
+    starts = sorted({next((s for s in line_starts(data) if s >= border), 0) for border in (0, *borders)})
+    assert joined(data, width, starts) == rows(data, width)
+
+
+@lean
+@given(contents, st.integers(1, 4), st.integers(1, 9), st.integers(1, 60))
+def test_ranges_of_a_divided_file_are_the_file(data: bytes, width: int, ranges: int, size: int) -> None:
+    assert joined(data, width, divided(data, width, ranges), size=size) == rows(data, width)
+
+
+@corpus
+def test_a_divided_file_of_the_corpus_begins_each_range_with_a_record(path: Path) -> None:
+    data = path.read_bytes()
+    body, width = data[data.find(b"\n") + 1 :], len(CONTRACTS[path.stem].columns)
+    whole = rows(body, width)
+    for ranges in (2, 3, 5, 16):
+        assert joined(body, width, divided(body, width, ranges)) == whole
+
+
+def divided(data: bytes, width: int, ranges: int) -> list[int]:
+    """Return the starts of the ranges of data."""
+    return range_starts(
+        lambda count, at: data[at : at + count], first=0, size=len(data), ranges=ranges, separator=COMMA, width=width
+    )
+
+
+def joined(data: bytes, width: int, starts: list[int], *, size: int = 1 << 24) -> list[Row]:
+    """Return the records of ranges in order; a range begins where the one before it ends, if that is not its start."""
     found: list[Row] = []
     place = 0
-    while place < len(data):
-        end = next(end for start, end in reversed(edges.items()) if start <= place)
-        part = guessed[place] if place in guessed else _range_from(data, place, end, width)
-        found += moved(part, 0, sum(row[2] >= 0 for row in found))
-        place = found[-1][1]
-    assert found == rows(data, width)
+    for end in [*starts[1:], len(data)]:
+        if place < end:
+            found += _range_rows(data, place, end - place, width, size, sum(row[2] >= 0 for row in found))
+            place = found[-1][1]
+    return found
 
 
-def _range_from(data: bytes, start: int, end: int, width: int) -> list[Row]:
-    """Return the records that a reader finds from `start` on, as long as they begin before `end`."""
-    return [row for row in moved(rows(data[start:], width), start, 0) if row[0] < end]
+def _range_rows(data: bytes, start: int, until: int, width: int, size: int, before: int) -> list[Row]:
+    """Return the records of the range that begins at `start`, as records of the file."""
+    return moved(rows(data[start:], width, size, until=until), start, before)
 
 
 @pytest.mark.parametrize("around", [10, 1000])

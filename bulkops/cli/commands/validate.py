@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +65,11 @@ MOST_ACCEPTED = 100_000
 @tables_option
 @overwrite_option
 @account_options
+@option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Check the files on a dask cluster, for example tcp://HOST:8786; its workers must be able to read them.",
+)
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @limit_options
 @json_option
@@ -85,12 +91,14 @@ def command(
     tables: tuple[tuple[str, Path], ...],
     overwrite: bool,
     account: AccountChoice,
+    cluster: str | None,
     statistics: bool,
     as_json: bool,
 ) -> int:
     """Check FILEs and report every finding with its record, line, column and fix.
 
-    Exit codes: 0: no errors (--fail-on warning: no warnings either); 1: findings; 2: a file cannot be read.
+    Exit codes: 0: no errors (--fail-on warning: no warnings either); 1: findings; 2: a file cannot be read;
+    3: the cluster failed.
     """
     from bulkops.reading.sources import expand
 
@@ -117,7 +125,7 @@ def command(
         permit = _permit_of_tables(tables, files, [source.path for source in sources], overwrite=overwrite)
         settings = replace(settings, max_findings=max(shown, MOST_ACCEPTED), grouped=False)
     hidden = form != "text" or statistics or write_baseline is not None
-    report = _checked(contract, sources, settings, hidden=hidden, most=shown)
+    report = _checked(contract, sources, settings, cluster, hidden=hidden, most=shown)
     report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
@@ -135,19 +143,31 @@ def command(
 
 
 def _checked(
-    contract: Contract, sources: "list[Source]", settings: "ValidationSettings", *, hidden: bool, most: int
+    contract: Contract,
+    sources: "list[Source]",
+    settings: "ValidationSettings",
+    cluster: str | None,
+    *,
+    hidden: bool,
+    most: int,
 ) -> "ValidationReport":
-    """Check files; unless `hidden`, print at most `most` findings of each rule and file as soon as they are found."""
+    """Check files, here or on a cluster.
+
+    Unless `hidden`, print at most `most` findings of each rule and file as soon as they are found.
+    """
     from bulkops.cli.output.excerpts import Excerpts
     from bulkops.validation.engine import validate_files
 
     keep_freed_memory()
     excerpts = Excerpts()
     watcher = None if hidden else FindingPrinter(console(), None if settings.mask else excerpts, most=most)
-    try:
-        return validate_files(contract, sources, settings=settings, observer=watcher)
-    finally:
-        excerpts.close()
+    with closing(excerpts):
+        if cluster is None:
+            return validate_files(contract, sources, settings=settings, observer=watcher)
+        from bulkops.validation.on_cluster import cluster_executor
+
+        with cluster_executor(cluster) as executor:
+            return validate_files(contract, sources, settings=settings, observer=watcher, executor=executor)
 
 
 def _permit_of_baseline(path: Path, files: Sequence[str], sources: "list[Source]", *, overwrite: bool) -> "Permit":

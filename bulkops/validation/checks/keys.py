@@ -6,7 +6,7 @@ at a time, so that memory does not grow with the file.
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -41,6 +41,23 @@ class KeyHashes:
 
     exact: Hashes
     folded: Hashes
+
+
+@dataclass(frozen=True)
+class PlacedKeys:
+    """Key hashes with the positions of their records: ascending from `start`, or `start` plus each of the numbers."""
+
+    keys: KeyHashes
+    start: int
+    numbers: Offsets | None = None
+
+    def positions(self, chosen: Offsets) -> Offsets:
+        """Return the positions of some records, given by index."""
+        return self.start + (chosen if self.numbers is None else self.numbers[chosen])
+
+
+PlacedChunks = Callable[[], Iterator[PlacedKeys]]
+"""Returns the keys of all records in ascending order of their positions, as often as it is called."""
 
 
 def key_hashes(
@@ -129,69 +146,17 @@ class KeyStore:
         if self._file is not None:
             self._file.close()
 
-    def repetitions(self) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
-        """Yield positions, positions of the first occurrence, and whether only the case differs.
+    def repetitions(self) -> "Iterator[Repetitions]":
+        """Yield the repeated keys; see the function of this name."""
+        return repetitions(self._chunks, self._count)
 
-        Each range of hashes is yielded in parts, in record order.
-        """
-        ranges = max(1, -(-self._count // _RANGE))
-        edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
-        for low, high in pairwise(edges):
-            repeated_hashes = self._repeated_hashes(low, high)
-            if len(repeated_hashes):
-                yield from self._repeated(repeated_hashes)
+    def _chunks(self) -> Iterator[PlacedKeys]:
+        position = self._start or 0
+        for keys in self._stored():
+            yield PlacedKeys(keys, position)
+            position += len(keys.exact)
 
-    def _repeated_hashes(self, low: int, high: int) -> Hashes:
-        """Return the folded hashes of a range that occur more than once, sorted and without duplicates."""
-        # The operating system provides memory only for the part that is filled.
-        ordered, filled = np.empty(self._count, np.uint64), 0
-        for keys in self._chunks():
-            inside = keys.exact != 0
-            if high - low < 2**64:
-                inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
-            found = keys.folded if inside.all() else keys.folded[inside]
-            ordered[filled : filled + len(found)] = found
-            filled += len(found)
-        ordered = ordered[:filled]
-        _sort(ordered)
-        equal = ordered[1:] == ordered[:-1]
-        # Keep only the second of a run of equal hashes.
-        equal[1:] &= ordered[1:-1] != ordered[:-2]
-        repeated_hashes: Hashes = ordered[1:][equal]
-        return repeated_hashes
-
-    def _repeated(self, repeated_hashes: Hashes) -> Iterator[tuple[Offsets, Offsets, npt.NDArray[np.bool_]]]:
-        """Yield the repeated keys among those with one of the sorted folded hashes."""
-        spellings = self._spellings(repeated_hashes)
-        first_folded = _FirstPositions(len(repeated_hashes))
-        first_exact = _FirstPositions(0 if spellings is None else len(spellings))
-        base = self._start or 0
-        for keys in self._chunks():
-            chosen, slots = _among(keys, repeated_hashes)
-            positions = chosen + base
-            base += len(keys.exact)
-            firsts = first_folded.of(slots, positions)
-            case_only = np.zeros(len(chosen), np.bool_)
-            if spellings is not None:
-                same = first_exact.of(_slots(keys.exact[chosen], spellings), positions)
-                case_only = positions == same
-                firsts = np.where(case_only, firsts, same)
-            repeated = positions != firsts
-            yield positions[repeated], firsts[repeated], case_only[repeated]
-
-    def _spellings(self, repeated_hashes: Hashes) -> Hashes | None:
-        """Return the exact hashes of keys with one of the folded hashes; None if exact and folded hashes are equal."""
-        if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in self._chunks()):
-            return None
-        found = np.concatenate([keys.exact[_among(keys, repeated_hashes)[0]] for keys in self._chunks()])
-        _sort(found)
-        fresh = np.ones(len(found), np.bool_)
-        fresh[1:] = found[1:] != found[:-1]
-        # `np.unique` takes ten times as long.
-        spellings: Hashes = found[fresh]
-        return spellings
-
-    def _chunks(self) -> Iterator[KeyHashes]:
+    def _stored(self) -> Iterator[KeyHashes]:
         if self._file is None:
             yield from self._held
             return
@@ -199,6 +164,77 @@ class KeyStore:
         while data := self._file.read(16 << 20):
             pairs = np.frombuffer(data, np.uint64).reshape(-1, 2)
             yield KeyHashes(exact=pairs[:, 1], folded=pairs[:, 0])
+
+
+Repetitions = tuple[Offsets, Offsets, npt.NDArray[np.bool_]]
+"""Positions of records, positions of the first record with the same key, and whether only the case differs."""
+
+
+def repetitions(chunks: PlacedChunks, count: int) -> Iterator[Repetitions]:
+    """Yield the repeated keys among at most `count` keys.
+
+    Each range of hashes is yielded in parts, in record order.
+    """
+    ranges = max(1, -(-count // _RANGE))
+    edges = [round(i * 2**64 / ranges) for i in range(ranges + 1)]
+    for low, high in pairwise(edges):
+        repeated_hashes = _repeated_hashes(chunks, count, low, high)
+        if len(repeated_hashes):
+            yield from _repeated(chunks, repeated_hashes)
+
+
+def _repeated_hashes(chunks: PlacedChunks, count: int, low: int, high: int) -> Hashes:
+    """Return the folded hashes of a range that occur more than once, sorted and without duplicates."""
+    # The operating system provides memory only for the part that is filled.
+    ordered, filled = np.empty(count, np.uint64), 0
+    for placed in chunks():
+        keys = placed.keys
+        inside = keys.exact != 0
+        if high - low < 2**64:
+            inside &= (keys.folded >= np.uint64(low)) & (keys.folded <= np.uint64(high - 1))
+        found = keys.folded if inside.all() else keys.folded[inside]
+        ordered[filled : filled + len(found)] = found
+        filled += len(found)
+    ordered = ordered[:filled]
+    _sort(ordered)
+    equal = ordered[1:] == ordered[:-1]
+    # Keep only the second of a run of equal hashes.
+    equal[1:] &= ordered[1:-1] != ordered[:-2]
+    repeated_hashes: Hashes = ordered[1:][equal]
+    return repeated_hashes
+
+
+def _repeated(chunks: PlacedChunks, repeated_hashes: Hashes) -> Iterator[Repetitions]:
+    """Yield the repeated keys among those with one of the sorted folded hashes."""
+    spellings = _spellings(chunks, repeated_hashes)
+    first_folded = _FirstPositions(len(repeated_hashes))
+    first_exact = _FirstPositions(0 if spellings is None else len(spellings))
+    for placed in chunks():
+        chosen, slots = _among(placed.keys, repeated_hashes)
+        positions = placed.positions(chosen)
+        firsts = first_folded.of(slots, positions)
+        case_only = np.zeros(len(chosen), np.bool_)
+        if spellings is not None:
+            same = first_exact.of(_slots(placed.keys.exact[chosen], spellings), positions)
+            case_only = positions == same
+            firsts = np.where(case_only, firsts, same)
+        repeated = positions != firsts
+        yield positions[repeated], firsts[repeated], case_only[repeated]
+
+
+def _spellings(chunks: PlacedChunks, repeated_hashes: Hashes) -> Hashes | None:
+    """Return the exact hashes of keys with one of the folded hashes; None if exact and folded hashes are equal."""
+    pairs = (placed.keys for placed in chunks())
+    if all(keys.exact is keys.folded or np.array_equal(keys.exact, keys.folded) for keys in pairs):
+        return None
+    pairs = (placed.keys for placed in chunks())
+    found = np.concatenate([keys.exact[_among(keys, repeated_hashes)[0]] for keys in pairs])
+    _sort(found)
+    fresh = np.ones(len(found), np.bool_)
+    fresh[1:] = found[1:] != found[:-1]
+    # `np.unique` takes ten times as long.
+    spellings: Hashes = found[fresh]
+    return spellings
 
 
 def _sort(hashes: Hashes) -> None:

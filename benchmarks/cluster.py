@@ -1,0 +1,178 @@
+"""How much faster two workers of a cluster validate than one process, with one thread each.
+
+    python benchmarks/cluster.py                      # 4,000,000 coupons, 514 MB; and 80,000 coupons, 10 MB
+    python benchmarks/cluster.py --records 1000000
+    python benchmarks/cluster.py --folder DIR         # keep the files
+
+Calls from Python are measured, with the libraries loaded and the client connected, and whole commands, which load dask
+first. One process and each worker may use one processor only. Both sides run in turns and must find the same; the best
+of several rounds counts. Where other programs use the same processors, compare the processor seconds: those of the
+command and of the average worker together are the seconds of an idle machine if the work is spread evenly.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from validate import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+
+TICKS = os.sysconf("SC_CLK_TCK")
+Process = subprocess.Popen[bytes]
+CALL = """
+import hashlib, json, sys, time
+import bulkops
+from bulkops.validation.settings import ValidationSettings
+path, address = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else None
+client = None
+if address:
+    from distributed import Client
+    client = Client(address)
+settings = ValidationSettings(threads=1)
+bulkops.validate("coupons", "sample_data/coupons.csv", settings=settings, cluster=client)
+start, used = time.perf_counter(), time.process_time()
+report = bulkops.validate("coupons", path, settings=settings, cluster=client)
+seconds, processor = time.perf_counter() - start, time.process_time() - used
+print(json.dumps({"seconds": seconds, "processor": processor, "found": report.to_json()}))
+"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Seconds from start to end, processor seconds of the command and of the average worker, and the output."""
+
+    seconds: float
+    processor: float
+    worker: float
+    printed: bytes
+
+    @property
+    def both(self) -> float:
+        """The processor seconds of the command and of the average worker."""
+        return self.processor + self.worker
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=textwrap.dedent(__doc__ or ""), formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--records", type=int, default=4_000_000)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where the files are kept; default: a temporary one")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = given.folder or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        with cluster(folder, given.workers) as (address, workers):
+            for records in (given.records, 80_000):
+                path = make(folder, f"clean-{records}.csv", records)
+                command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(path), "--json"]
+                call = [sys.executable, "-c", CALL, str(path)]
+                for name, one, other in (
+                    ("call", call, [*call, address]),
+                    ("command", command, [*command, "--cluster", address]),
+                ):
+                    compare(f"{name}, {path.stat().st_size / 1e6:.0f} MB", one, other, workers, rounds=given.runs)
+            for worker in workers:
+                print(f"worker {worker.pid}: at most {peak(worker):.0f} MB")
+
+
+def compare(name: str, one: list[str], other: list[str], workers: list[Process], *, rounds: int) -> None:
+    """Validate a file on both sides in turns and print the figures."""
+    pairs = [(measure(one, [], pinned=True), measure(other, workers, pinned=False)) for _ in range(rounds)]
+    assert all(here.printed == there.printed for here, there in pairs)
+    here, there = (min((pair[side] for pair in pairs), key=lambda figure: figure.seconds) for side in (0, 1))
+    both = [min(pair[side].both for pair in pairs) for side in (0, 1)]
+    print(f"{name}; load {os.getloadavg()[0]:.1f}")
+    print(f"  one process: {here.seconds:6.2f} s; {here.processor:6.2f} s of its processor")
+    average = f"{there.worker:.2f} s of the average worker"
+    print(f"  {len(workers)} workers:   {there.seconds:6.2f} s; {there.processor:6.2f} s of the command, {average}")
+    print(f"  ratio: {here.seconds / there.seconds:.2f} by the clock, {both[0] / both[1]:.2f} by processor seconds")
+
+
+def measure(command: list[str], workers: list[Process], *, pinned: bool) -> Figure:
+    """Run a command; a pinned one uses the first processor and one thread of polars only."""
+    before = [processor_seconds(worker) for worker in workers]
+    pin = partial(os.sched_setaffinity, 0, {0}) if pinned else None
+    start = time.perf_counter()
+    with tempfile.TemporaryFile() as out:
+        ours = environment(POLARS_MAX_THREADS="1")
+        process = subprocess.Popen(command, stdout=out, env=ours, cwd=ROOT, preexec_fn=pin)  # noqa: PLW1509
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        out.seek(0)
+        printed = out.read()
+    if os.waitstatus_to_exitcode(status):
+        raise SystemExit(f"{command} failed: {printed.decode()}")
+    took = [processor_seconds(worker) - was for worker, was in zip(workers, before, strict=True)]
+    average = sum(took) / len(took) if took else 0.0
+    document = json.loads(printed)
+    if "found" in document:
+        found = json.dumps(document["found"]).encode()
+        return Figure(document["seconds"], document["processor"], average, found)
+    return Figure(seconds, usage.ru_utime + usage.ru_stime, average, printed)
+
+
+def processor_seconds(process: Process) -> float:
+    """Return the processor seconds that a running process has used."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def peak(process: Process) -> float:
+    """Return the most memory that a running process has used, in MB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+@contextmanager
+def cluster(folder: Path, count: int) -> Iterator[tuple[str, list[Process]]]:
+    """Yield the address and the workers of a new cluster; each worker has one thread and one processor."""
+    known = folder / "scheduler.json"
+    known.unlink(missing_ok=True)
+    dask, processors = [sys.executable, "-m", "dask"], os.cpu_count() or 1
+    options = ["--host", "127.0.0.1", "--no-dashboard"]
+    ours = environment(POLARS_MAX_THREADS="1")
+    started = [start([*dask, "scheduler", "--port", "0", "--scheduler-file", str(known), *options], ours)]
+    try:
+        while not known.exists():
+            time.sleep(0.1)
+        address = str(json.loads(known.read_text())["address"])
+        for number in range(count):
+            pin = partial(os.sched_setaffinity, 0, {number % processors})
+            worker = [*dask, "worker", address, "--nthreads", "1", "--no-nanny", *options]
+            started.append(start(worker, ours, pin))
+        wait_for_workers(address, count)
+        yield address, started[1:]
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def start(command: list[str], ours: dict[str, str], pin: partial[None] | None = None) -> Process:
+    """Start a process without output."""
+    quiet = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=quiet, stderr=quiet, env=ours, preexec_fn=pin)  # noqa: PLW1509
+
+
+def wait_for_workers(address: str, count: int) -> None:
+    """Wait until a scheduler knows so many workers."""
+    script = f"import distributed; distributed.Client({address!r}).wait_for_workers({count})"
+    subprocess.run([sys.executable, "-c", script], check=True, stderr=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    main()

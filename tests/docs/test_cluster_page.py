@@ -1,0 +1,56 @@
+"""The commands of the page about clusters start a cluster and use it; its table has the messages of the program."""
+
+import re
+import shlex
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cluster.clusters import ProcessCluster
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "how-to" / "cluster.md").read_text(encoding="utf-8")
+SAMPLE = ROOT / "sample_data" / "broken" / "coupons.csv"
+
+
+def free_port() -> str:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return str(server.getsockname()[1])
+
+
+def test_commands_and_the_example_in_python_give_the_report_of_one_machine(tmp_path: Path) -> None:
+    port, folder = free_port(), tmp_path / "shared"
+    folder.mkdir()
+    (folder / "coupons.csv").write_bytes(SAMPLE.read_bytes())
+    page = PAGE.replace("8786", port).replace("/shared", str(folder))
+    *starts, check = re.findall(r"^(?:\S+=\S+ )?(?:dask|bulkops) .*", page, flags=re.MULTILINE)
+    (example,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    cluster = ProcessCluster(tmp_path, address=f"tcp://127.0.0.1:{port}")
+    try:
+        for line in starts:
+            variables, _, words = line.partition("dask ")
+            cluster.start(shlex.split(words), **dict(pair.split("=") for pair in variables.split()))
+        cluster.wait_for_workers(2)
+        command = [sys.executable, "-m", *shlex.split(check)]
+        alone = [word for word in command if word not in {"--cluster", cluster.address}]
+        there, here = (subprocess.run(words, capture_output=True, check=False) for words in (command, alone))
+        assert (there.returncode, there.stderr) == (1, b"")
+        assert there.stdout == here.stdout
+        found: dict[str, object] = {}
+        exec(example, found)
+        assert str(found["report"]).startswith("ValidationReport(1 files, 39 records")
+    finally:
+        cluster.end()
+
+
+def test_table_of_messages_has_the_messages_of_the_program() -> None:
+    files = ("cluster.py", "validation/on_cluster.py", "validation/range_check.py", "reading/sources.py")
+    program = " ".join((ROOT / "bulkops" / name).read_text(encoding="utf-8") for name in files)
+    table = PAGE[PAGE.index("| message |") :]
+    messages = re.findall(r"^\| (?!message|---)(.*?) \|", table, flags=re.MULTILINE)
+    assert len(messages) == 8
+    for message in messages:
+        for part in filter(None, (part.strip(" ;:") for part in message.replace("60", "…").split("…"))):
+            assert part in program, part
