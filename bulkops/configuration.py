@@ -140,7 +140,10 @@ def end_hooks(config: Configuration, environ: Mapping[str, str]) -> EndHooks | N
     def value_of(key: str, name: str | None) -> str:
         if name is not None and not environ.get(name, "").strip():
             shown = name if _VARIABLE.fullmatch(name) else f"The variable that {key} names"
-            raise UsageError(f"{config.called('on_end')} needs {shown}, which is not set.")
+            raise UsageError(
+                f"{config.called('on_end')} needs {shown}, which is not set.",
+                hint="Set the variable, or correct [on_end] in the configuration.",
+            )
         return environ[name].strip() if name is not None else ""
 
     try:
@@ -177,7 +180,10 @@ def profile_authorization(profile: TargetProfile, environ: Mapping[str, str]) ->
     if source == "env":
         if value not in environ:
             shown = value if _VARIABLE.fullmatch(value) else "the variable that its key.env names"
-            raise UsageError(f"Target {profile.name!r} takes its key from {shown}, which is not set.")
+            raise UsageError(
+                f"Target {profile.name!r} takes its key from {shown}, which is not set.",
+                hint="Set the variable, or correct `key` of the target in the configuration.",
+            )
         shown = value if _VARIABLE.fullmatch(value) else "an environment variable"
         return authorization_value("ManagementKey-v1", environ[value], name=f"{shown}, target {profile.name}")
     from_source = _output_of if source == "command" else _from_keyring

@@ -98,3 +98,13 @@ def test_a_missing_file_of_certificates_is_the_only_failure_of_the_connection(
     failed = [check["message"] for check in ended.json["checks"] if check["state"] == "failed"]
     assert (ended.code, len(failed)) == (2, 1), failed
     assert failed[0].startswith("SSL_CERT_FILE names ")
+
+
+def test_a_target_without_its_key_variable_names_the_variable_and_the_remedy(tmp_path: Path) -> None:
+    config = tmp_path / "bulkops.toml"
+    config.write_text('[targets.live]\nbase_url = "https://a.test"\nkey = {env = "BULKOPS_TEST_UNSET"}\n')
+    ended = Inside(tmp_path / "state").run("--config", str(config), "doctor", "--target", "live", "--json")
+    (check,) = [check for check in ended.json["checks"] if check["state"] == "failed"]
+    assert (ended.code, check["name"]) == (2, "target")
+    assert "BULKOPS_TEST_UNSET, which is not set" in check["message"]
+    assert "Set the variable" in check["help"]
