@@ -210,7 +210,7 @@ def test_giveaways_cannot_be_undone_and_are_listed(shell: Inside, sandbox: Sandb
     job = imported(shell, "giveaways", file, "--pool", "1")
     imported(shell, "giveaways", other, "--pool", "1")
     ended = shell.run("jobs", "undo", job, "-o", str(out))
-    assert (ended.code, "cannot undo" in ended.err) == (2, True)
+    assert (ended.code, "cannot be undone" in ended.err) == (2, True)
     text = out.read_text()
     assert ("GIFT-1" in text, "GIFT-2" in text, "OTHER-1" in text) == (True, True, False)
     assert sandbox.state.count("giveaway") == 3
