@@ -126,33 +126,33 @@ def repair_record(
     if text is None:
         return (raw if defect else in_file_form(raw, shape)), []
     read = _read(text, shape, repairs, defect and defect.in_text(body))
-    ending = _repaired_line_end(body, ending, shape, repairs)
     if read is None:
-        return text.encode() + ending, repairs
+        return _ended(text.encode(), ending, shape, repairs), repairs
     code = _removal_rule(read, shape, blank=not body.strip())
     if code is not None:
         return b"", [*repairs, AppliedRepair(code, text, "")]
     if not _is_complete(read, shape):
-        return (read.spelled().encode() if shape.changes_form or defect else text.encode()) + ending, repairs
+        form = read.spelled() if shape.changes_form or defect else text
+        return _ended(form.encode(), ending, shape, repairs), repairs
     structure_only = structure_only or shape.structure_only or any(repair.code == "STR116" for repair in repairs)
     repaired = read if structure_only else _repaired(read, shape, repairs)
     if not repairs and not shape.changes_form:
-        return raw, []
+        return _ended(body, ending, shape, repairs), repairs
     if not any(repaired.texts) and any(read.texts):
         return b"", [*repairs, AppliedRepair("STR103", text, "")]
     if repaired.texts != read.texts and (code := _removal_rule(repaired, shape, blank=False)) is not None:
         return b"", [*repairs, AppliedRepair(code, text, "")]
     kept = repaired.without(shape.omitted) if shape.omitted else repaired
-    return kept.spelled().encode() + ending, repairs
+    return _ended(kept.spelled().encode(), ending, shape, repairs), repairs
 
 
-def _repaired_line_end(body: bytes, ending: bytes, shape: RecordShape, repairs: list[AppliedRepair]) -> bytes:
-    """Return the line end of a record as the whole file has it, and add the repair."""
+def _ended(content: bytes, ending: bytes, shape: RecordShape, repairs: list[AppliedRepair]) -> bytes:
+    """Return a repaired record with the line end of the whole file, and add the repair of its own."""
     # A carriage return in front of a line feed would become part of the line end.
-    if not ending or ending == shape.line_end or body.endswith(b"\r"):
-        return ending
+    if not ending or ending == shape.line_end or content.endswith(b"\r"):
+        return content + ending
     repairs.append(AppliedRepair("FIL109", ending.decode(), shape.line_end.decode()))
-    return shape.line_end
+    return content + shape.line_end
 
 
 def _removal_rule(read: _Cells, shape: RecordShape, *, blank: bool) -> str | None:
