@@ -101,6 +101,19 @@ def test_undo_and_exports_find_the_folder_of_the_ledger(
     assert {path.name for path in folder.iterdir()} == {"jobs", "locks", "rate"}
 
 
+def test_an_undo_of_points_keeps_its_job_in_the_database(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
+) -> None:
+    (tmp_path / "points.csv").write_text("customerprofileid,amount\nann,10\nbob,2.5\n")
+    done = shell.run("import", "loyalty-points", str(tmp_path / "points.csv"), "--program", "1", "--json", *ledger)
+    assert done.code == 0, done.err
+    undone = shell.run("jobs", "undo", done.json["job"], "--yes", "--json", *ledger)
+    assert (undone.code, undone.json["undo"]["amount"]) == (0, "12.50"), undone.err
+    assert undone.json["reconciliation"]["verdict"] == "proved"
+    again = shell.run("jobs", "undo", done.json["job"], "--yes", *ledger)
+    assert again.code == 2, again.err
+
+
 def test_processes_with_the_same_ledger_share_the_rate(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path, ledger: tuple[str, str]
 ) -> None:
