@@ -53,7 +53,7 @@ def fix_file(
         scan_of_copy = rewrite_without_collisions(contract, source, scan, first, options)
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
-        left = _finish_copy(contract, copy, origins, target, options, again=again, scan=scan_of_copy)
+        left = _finish_copy(contract, copy, origins, target, options, again=again, earlier=scan, scan=scan_of_copy)
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
     return report
@@ -157,21 +157,25 @@ def _finish_copy(
     options: FixOptions,
     *,
     again: bool,
-    before: str = "",
+    earlier: FileScan,
+    may_end: bool = False,
     scan: FileScan | None = None,
 ) -> FileScan:
     """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
 
     One repair may make another possible.
 
-    `before` is the digest of the copy before the pass that wrote this one. `scan` is the scan of the copy, if it is
-    known.
+    `earlier` is the scan of the file from which this copy was made, and `scan` that of the copy, if it is known.
+    `may_end`: if the last pass changed nothing, it was the last.
     """
     source = stream_source("The repaired copy", copy)
     scan = scan or scan_file(contract, source)
     _refuse_other_lines(scan)
-    # Once other records are removed, all remaining ones may have surplus fields. A pass without a change is the last.
-    again = scan.sha256 != before and (again or bool(scan.surplus) or scan.evidence.all_surplus)
+    # Once other records are removed, all remaining ones may have surplus fields. Repaired records are new evidence of
+    # the form of first cells, so more records may lose surplus fields, or be completed.
+    resembling = scan.extra and scan.evidence.first != earlier.evidence.first
+    again = again or bool(scan.surplus) or scan.evidence.all_surplus or resembling
+    again = again and not (may_end and scan.sha256 == earlier.sha256)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
@@ -184,6 +188,5 @@ def _finish_copy(
             rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
         else:
             write_second_pass(contract, source, scan, target, origins)
-        # Repaired records are new evidence of the form of first cells, so more short records may be completed.
         again = (again and _readable_after_rewrite(scan)) or (options.unsafe and scan.short)
-        return _finish_copy(contract, following, later, writer, options, again=again, before=scan.sha256)
+        return _finish_copy(contract, following, later, writer, options, again=again, earlier=scan, may_end=True)
