@@ -56,7 +56,11 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.repair, "attribute-values", b"\xef\xbb\xbfitem\r\n00123456,\r\n(2 rows affected)\n"),
         (invariants.repair, "store-budgets", b"a|limit\rTotal,"),
         (invariants.validation, "store-budgets", b"store_integration_id,limit\nA,5\nB,6,"),
-        (invariants.repair, "loyalty-points", 'd,r,m,\ufeff,e,n,s,r\n\ufeff,,,,,,}",\n\u041eE,,,,,,,\nD,,,,,,l,,'.encode()),
+        (
+            invariants.repair,
+            "loyalty-points",
+            b'd,r,m,\xef\xbb\xbf,e,n,s,r\n\xef\xbb\xbf,,,,,,}",\n\xd0\x9eE,,,,,,,\nD,,,,,,l,,',
+        ),
         (invariants.repair, "attribute-values", b'item\n"""""a\r\r\nb\n'),
         (invariants.repair, "store-budgets", b"\xef\xbb\xbf;limit\r\n\xef\xbb\xbf;limit\r\n"),
         (invariants.repair, "loyalty-points", b'identifier,amount,,\r\n<<<<<<< HEAD,"12,50"\n'),
