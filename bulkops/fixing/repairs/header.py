@@ -37,7 +37,9 @@ def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
     assert header is not None
     line = file_start.header_line
     text = line.rstrip(b"\r\n")
-    spelled = [_spelled(raw, header, i, shape) for i, raw in enumerate(_fields(text, header)) if i not in shape.omitted]
+    names = _names(header, shape)
+    fields = enumerate(_fields(text, header))
+    spelled = [_spelled(raw, header, i, names[i], shape) for i, raw in fields if i not in shape.omitted]
     # A single blank name must not become a blank line.
     return (b",".join(spelled) or b'""') + (shape.line_end if text != line else b"")
 
@@ -197,17 +199,17 @@ def _corrected_name(name: str, column: str, others: tuple[str, ...], shape: Reco
     return name if new in others else new
 
 
-def _spelled(raw: bytes, header: Header, place: int, shape: RecordShape) -> bytes:
+def _spelled(raw: bytes, header: Header, place: int, name: str, shape: RecordShape) -> bytes:
     """Return a name as it is written: unchanged, unless it has a defect with a certain repair."""
-    name, quoted = _names(header, shape)[place], raw.startswith(b'"') and header.quoted[place]
+    quoted = raw.startswith(b'"') and header.quoted[place]
     if name != header.names[place]:
         return _written(name, quoted=quoted)
     text, _ = decoded(raw, shape.evidence, shape.options)
     if text is None:
         return raw
     right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text
-    unclosed = any(fault.code == "STR105" for fault in header.faults)
     if not right:
+        unclosed = any(fault.code == "STR105" for fault in header.faults)
         documented = header.columns[place] is not None and (shape.options.unsafe or not unclosed)
         return _written(name, quoted=False) if documented else raw
     inner = undoubled(text) if quoted else text
