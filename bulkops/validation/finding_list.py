@@ -1,7 +1,7 @@
 """Count all findings of one file, and list examples of them."""
 
 from collections import ChainMap, Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bulkops.origins import SourceOrigin
@@ -42,13 +42,40 @@ class FindingList:
         counts = ChainMap(used, self._listed_counts) if used else self._listed_counts
         return ExampleBudget(most, counts, baseline.codes if baseline else frozenset())
 
-    def add_causes(self, notices: Iterable[Notice]) -> None:
-        """Stop listing the findings that the notices explain, if the settings group findings."""
-        if not self._settings.grouped or self._settings.baseline is not None:
-            return
-        for notice in notices:
-            if notice.explains and notice.code in self.codes:
+    @property
+    def grouped(self) -> bool:
+        """Whether findings that follow from another one are only counted. A baseline names each finding."""
+        return self._settings.grouped and self._settings.baseline is None
+
+    def add_notices(self, notices: Sequence[Notice]) -> None:
+        """Count the notices of a file, and list those that follow from no other one.
+
+        If the settings group findings, the findings that a notice explains are not listed any more.
+        """
+        judged = [notice for notice in notices if notice.code in self.codes]
+        for notice in judged if self.grouped else ():
+            if notice.explains:
                 self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
+        # A notice is a cause only if its own rule is checked.
+        places = {(notice.code, notice.field) for notice in judged} if self.grouped else set()
+        following = Counter(notice.cause for notice in judged if notice.cause in places)
+        for notice in judged:
+            self.counts[notice.code] += 1
+            if notice.cause not in places:
+                self.list(self._noticed(notice, explains=following[notice.code, notice.field]))
+
+    def _noticed(self, notice: Notice, *, explains: int) -> Finding:
+        """Return the finding of a notice."""
+        return self.finding(
+            notice.code,
+            notice.message,
+            line=notice.line,
+            byte=notice.byte,
+            column=notice.column,
+            field=notice.field,
+            rename=notice.rename,
+            explains=explains,
+        )
 
     def finding(
         self,
@@ -63,6 +90,7 @@ class FindingList:
         value: str | None = None,
         origin: SourceOrigin | None = None,
         rename: str | None = None,
+        explains: int = 0,
     ) -> Finding:
         """Return a finding with the severity of its rule; a long message or value is shortened."""
         return Finding(
@@ -77,6 +105,7 @@ class FindingList:
             value=None if value is None else _shortened(value),
             origin=origin,
             rename=rename,
+            explains=explains,
         )
 
     def add(
@@ -86,14 +115,11 @@ class FindingList:
         *,
         line: int | None = None,
         byte: int | None = None,
-        column: str | None = None,
-        field: int | None = None,
-        rename: str | None = None,
     ) -> None:
         """Count and list a finding that belongs to no record."""
         if code in self.codes:
             self.counts[code] += 1
-            self.list(self.finding(code, message, line=line, byte=byte, column=column, field=field, rename=rename))
+            self.list(self.finding(code, message, line=line, byte=byte))
 
     def list(self, finding: Finding) -> None:
         """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""

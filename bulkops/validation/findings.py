@@ -51,6 +51,11 @@ class Finding:
         return RULES[self.code].name
 
     @property
+    def repair(self) -> Repair:
+        """How `bulkops fix` may repair the finding; a renaming is an option, whatever the rule is."""
+        return RULES[self.code].repair if self.rename is None else Repair.OPTION
+
+    @property
     def help(self) -> str:
         """How to fix the finding."""
         fix = RULES[self.code].fix
@@ -70,7 +75,7 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
-            "repair": RULES[self.code].repair.value,
+            "repair": self.repair.value,
         }
         if self.origin is not None:
             document["origin"] = self.origin.to_json()

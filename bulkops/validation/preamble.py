@@ -44,8 +44,8 @@ _WIDE = {
 class Notice:
     """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules that report consequences of this defect. `means` is the column that the name in `column`
-    probably means, if renaming it would fix the defect.
+    `explains` are the rules that report consequences of this defect. `rename` is OLD=NEW if renaming a column would fix
+    the defect. `cause` has the rule and the field of another notice from which this one follows.
     """
 
     code: str
@@ -55,7 +55,8 @@ class Notice:
     column: str | None = None
     field: int | None = None
     explains: frozenset[str] = frozenset()
-    means: str | None = None
+    rename: str | None = None
+    cause: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
         # A byte is on its own line, a name on the line on which the header begins.
         above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
         at = (head.lines + above + 1, head.offset + fault.at)
-        yield Notice(fault.code, fault.message, *at, fault.column, fault.field, means=fault.means)
+        yield Notice(fault.code, fault.message, *at, fault.column, fault.field, rename=fault.rename, cause=fault.cause)
 
 
 def wide_encoding(raw: bytes) -> str | None:

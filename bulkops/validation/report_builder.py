@@ -67,19 +67,7 @@ class ReportBuilder:
         """Add the header and everything in front of it."""
         self.file_start = file_start
         self._line, self._byte = file_start.lines, file_start.offset
-        self.findings.add_causes(file_start.notices)
-        for notice in file_start.notices:
-            byte = self._reported(notice.byte)
-            rename = f"{notice.column}={notice.means}" if notice.column and notice.means else None
-            self.findings.add(
-                notice.code,
-                notice.message,
-                line=notice.line,
-                byte=byte,
-                column=notice.column,
-                field=notice.field,
-                rename=rename,
-            )
+        self.findings.add_notices([replace(each, byte=self._reported(each.byte)) for each in file_start.notices])
 
     def add(self, result: BlockResult) -> None:
         """Add the result of the next block."""

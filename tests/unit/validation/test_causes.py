@@ -79,6 +79,51 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
 
 
+@ALL
+def test_a_misnamed_required_column_is_one_finding_with_the_command(contract: Contract) -> None:
+    header, rest = file_of(contract).split("\n", 1)
+    for name in header.split(","):
+        if not contract.column(name).required and contract.exclusive:
+            continue
+        wrong = f"{name}s"
+        data = f"{header.replace(name, wrong)}\n{rest}".encode()
+        report = check(contract, data)
+        (finding,) = [one for one in report.findings if one.code.startswith("HDR")]
+        assert (finding.field, finding.explains) == (header.split(",").index(name) + 1, 1)
+        assert (repr(wrong) in finding.message, repr(name) in finding.message) == (True, True)
+        assert f"`bulkops fix --rename {wrong}={name}`" in finding.help
+        assert finding.to_json()["repair"] == "option"
+        assert sum(n for code, n in report.counts.items() if code.startswith("HDR")) == 2
+        everything = check(contract, data, grouped=False)
+        assert {code for code in listed(everything) if code.startswith("HDR")} == {c for c in report.counts if c < "I"}
+
+
+@pytest.mark.parametrize(
+    ("header", "contract", "found"),
+    [
+        ("code,expirydates,limitval", "coupons", [("HDR101", 1, 1), ("HDR102", 2, 0)]),
+        ("store_id,limits", "store-budgets", [("HDR101", 1, 1), ("HDR101", 2, 1)]),
+        ("value,expirydates", "coupons", [("HDR102", 2, 0)]),
+        ("value,Odd,Odd,Odd", "coupons", [("HDR102", 2, 0), ("HDR103", 3, 1), ("HDR103", 4, 1)]),
+        ("limitval,Odd", "coupons", [("HDR101", None, 0), ("HDR102", 2, 0)]),
+        (" Value,limitval", "coupons", [("HDR106", 1, 1)]),
+        ("card,amounts", "loyalty-points", [("HDR101", 1, 1), ("HDR101", 2, 1)]),
+    ],
+)
+def test_a_column_name_has_one_finding_for_one_cause(
+    header: str, contract: str, found: list[tuple[str, int | None, int]]
+) -> None:
+    report = check(contract, f"{header}\n".encode(), ignore=("STR110",))
+    assert [(f.code, f.field, f.explains) for f in report.findings] == found
+    assert sum(report.counts.values()) == len(found) + sum(explains for _, _, explains in found)
+
+
+@pytest.mark.parametrize(("ignored", "left"), [("HDR101", "HDR102"), ("HDR102", "HDR101")])
+def test_a_finding_about_a_column_name_is_listed_if_the_rule_of_its_cause_is_ignored(ignored: str, left: str) -> None:
+    (finding,) = check("coupons", b"code\nABCD\n", ignore=(ignored,)).findings
+    assert (finding.code, finding.explains, finding.rename) == (left, 0, "code=value")
+
+
 def test_lines_above_a_header_with_as_many_fields_may_be_records() -> None:
     points = b"customerprofileid,amount\nc-1,10\n"
     (named,) = check("loyalty-points", b"Customer,Points\n" + points).findings

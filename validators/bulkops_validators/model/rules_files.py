@@ -300,7 +300,8 @@ HEADER_RULES: tuple[Rule, ...] = (
         why="The platform rejects the file.",
         bad="limitval",
         good="value,limitval",
-        fix="Add the column, or correct the column name as the finding suggests.",
+        fix="Add the column. If another column of the file contains its values, `bulkops fix --rename OLD=NEW` renames "
+        "that one.",
     ),
     warning(
         "HDR131",
