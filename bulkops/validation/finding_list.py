@@ -34,11 +34,14 @@ class FindingList:
         self._listed: list[Finding] = []
         self._listed_counts: Counter[str] = Counter()
         self._causes: dict[str, frozenset[str]] = {}
+        self._once: frozenset[str] = frozenset()
+        """Rules that nearly all records break for the same reason: the first finding explains the others."""
 
     def budget(self) -> ExampleBudget:
         """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
         most, baseline = self._settings.max_findings, self._settings.baseline
         used = {code: most for explained in self._causes.values() for code in explained}
+        used |= {code: most - self._room(code) for code in self._once}
         counts = ChainMap(used, self._listed_counts) if used else self._listed_counts
         return ExampleBudget(most, counts, baseline.codes if baseline else frozenset())
 
@@ -47,11 +50,13 @@ class FindingList:
         """Whether findings that follow from another one are only counted. A baseline names each finding."""
         return self._settings.grouped and self._settings.baseline is None
 
-    def add_notices(self, notices: Sequence[Notice]) -> None:
+    def add_notices(self, notices: Sequence[Notice], *, once: frozenset[str] = frozenset()) -> None:
         """Count the notices of a file, and list those that follow from no other one.
 
-        If the settings group findings, the findings that a notice explains are not listed any more.
+        If the settings group findings, the findings that a notice explains are not listed any more, and a rule in
+        `once` has one listed finding.
         """
+        self._once = once if self.grouped else frozenset()
         judged = [notice for notice in notices if notice.code in self.codes]
         for notice in judged if self.grouped else ():
             if notice.explains:
@@ -127,7 +132,7 @@ class FindingList:
             self.counts[finding.code] -= 1
             self.suppressed += 1
             return
-        if self._listed_counts[finding.code] >= self._settings.max_findings or self._is_explained(finding.code):
+        if not self._room(finding.code) or self._is_explained(finding.code):
             return
         self._listed_counts[finding.code] += 1
         self._listed.append(finding)
@@ -156,12 +161,19 @@ class FindingList:
         """Return the rule of the cause for each rule with findings that it explains."""
         return {code: cause for cause, codes in self._causes.items() for code in codes if self.counts[code]}
 
+    def _room(self, code: str) -> int:
+        """Return how many more findings of a rule are listed."""
+        most = self._settings.max_findings
+        return max(0, (min(1, most) if code in self._once else most) - self._listed_counts[code])
+
     def _is_explained(self, code: str) -> bool:
         """Return whether the findings of a rule are caused by a listed finding."""
         return any(code in explained for explained in self._causes.values())
 
     def _with_explained(self, finding: Finding) -> Finding:
         """Return a finding with the number of findings that it causes."""
+        if finding.code in self._once:
+            return replace(finding, explains=self.counts[finding.code] - 1)
         explained = self._causes.get(finding.code)
         return finding if not explained else replace(finding, explains=sum(self.counts[code] for code in explained))
 

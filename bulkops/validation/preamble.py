@@ -19,6 +19,7 @@ from bulkops.validation.diagnosis import (
     header_cause,
     removable,
     width_cause,
+    wrapped_throughout,
 )
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
@@ -65,7 +66,7 @@ class FileStart:
 
     `offset` and `lines` count bytes and lines before the first record; `header` is None if no usable header was found.
     `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
-    record.
+    record. `once` are the rules that nearly all first records break for the same reason.
     """
 
     header: Header | None
@@ -77,6 +78,7 @@ class FileStart:
     header_line: bytes = b""
     preamble: bytes = b""
     removable: bool = True
+    once: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -141,7 +143,16 @@ def read_file_start(
     head.drop(len(whole_line))
     reader.give_back(head.data)
     return FileStart(
-        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
+        header,
+        tuple(head.notices),
+        form,
+        crlf,
+        head.offset,
+        head.lines,
+        whole_line,
+        preamble=preamble,
+        removable=goes,
+        once=frozenset({"STR116"}) if wrapped_throughout(header, below) else frozenset(),
     )
 
 

@@ -10,7 +10,8 @@ class Example:
 
     `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
     is known; otherwise the example points at `column` of the record, or at the record itself. The line is the line of
-    `at`, or with `by_record` the line where the record begins.
+    `at`, or with `by_record` the line where the record begins. `explains` is the number of other findings that follow
+    from it; they are counted and have no example.
     """
 
     message: str
@@ -19,6 +20,7 @@ class Example:
     column: str | None = None
     value: str | None = None
     by_record: bool = False
+    explains: int = 0
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,14 @@
 import gzip
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.reading.sources import Source
+from bulkops.validation.baseline import load, save
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport
 from bulkops.validation.settings import ValidationSettings
@@ -122,6 +124,53 @@ def test_a_column_name_has_one_finding_for_one_cause(
 def test_a_finding_about_a_column_name_is_listed_if_the_rule_of_its_cause_is_ignored(ignored: str, left: str) -> None:
     (finding,) = check("coupons", b"code\nABCD\n", ignore=(ignored,)).findings
     assert (finding.code, finding.explains, finding.rename) == (left, 0, "code=value")
+
+
+@pytest.mark.parametrize("contract", SEVERAL, ids=[contract.name for contract in SEVERAL])
+def test_records_that_are_all_quoted_as_a_whole_are_one_finding(contract: Contract) -> None:
+    header, *records = file_of(contract, 40).splitlines()
+    if len(header.split(",")) == 1:
+        other = next(column.name for column in contract.columns if column.name != header)
+        header, records = f"{header},{other}", [f"{record}," for record in records]
+    wrapped = ['"' + record.replace('"', '""') + '"' for record in records]
+    data = "\n".join([header, *wrapped[:35], *records[35:], ""]).encode()
+    for size in (64, 1 << 20):
+        report = check(contract, data, block_bytes=size)
+        (finding,) = [one for one in report.findings if one.code == "STR116"]
+        assert (finding.record, finding.explains, report.counts["STR116"]) == (1, 34, 35)
+    assert listed(check(contract, data, grouped=False)).count("STR116") == 35
+    assert check(contract, data, max_findings=0).counts == report.counts
+    few = check(contract, "\n".join([header, *records[:30], *wrapped[30:]]).encode())
+    assert listed(few).count("STR116") == 10
+    header = '"' + header + '"'
+    whole = check(contract, "\n".join([header, *wrapped]).encode())
+    (finding,) = [one for one in whole.findings if one.code == "STR116"]
+    assert (finding.record, finding.explains) == (None, 40)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+def test_ids_that_were_made_numbers_are_one_finding_for_each_column(size: int) -> None:
+    cells = [f"{number}.0" for number in range(100200, 100240)]
+    data = "".join(
+        ["customerprofileid,amount,subledgerid\n", *(f"{one},5,{one}\n" for one in cells), "anna,5,\n"]
+    ).encode()
+    report = check("loyalty-points", data, block_bytes=size)
+    found = [(f.column, f.record, f.value, f.explains) for f in report.findings]
+    assert found == [("customerprofileid", 1, "100200.0", 39), ("subledgerid", 1, "100200.0", 39)]
+    assert "like 40 of the 41 values in the column" in report.findings[0].message
+    assert (report.counts, report.repairs["unsafe"]) == ({"XLS115": 80}, 80)
+    everything = check("loyalty-points", data, block_bytes=size, grouped=False)
+    assert (len(everything.findings), everything.counts) == (80, report.counts)
+
+
+@pytest.mark.parametrize("column", ["customerprofileid", "record"])
+def test_a_baseline_accepts_each_finding_that_would_be_listed_once(column: str, tmp_path: Path) -> None:
+    cells = [f"{number}.0,5" if column != "record" else f'"c-{number},5"' for number in range(100200, 100220)]
+    data = "\n".join(["customerprofileid,amount", *cells, ""]).encode()
+    everything = check("loyalty-points", data, grouped=False)
+    save(tmp_path / "baseline.json", everything.findings)
+    accepted = check("loyalty-points", data, baseline=load(tmp_path / "baseline.json"))
+    assert (accepted.counts, accepted.suppressed, len(everything.findings)) == ({}, 20, 20)
 
 
 def test_lines_above_a_header_with_as_many_fields_may_be_records() -> None:
