@@ -43,7 +43,7 @@ class FindingList:
         used = {code: most for explained in self._causes.values() for code in explained}
         used |= {code: most - self._room(code) for code in self._once}
         counts = ChainMap(used, self._listed_counts) if used else self._listed_counts
-        return ExampleBudget(most, counts, baseline.codes if baseline else frozenset())
+        return ExampleBudget(most, counts, baseline.codes if baseline else frozenset(), self.grouped)
 
     @property
     def grouped(self) -> bool:

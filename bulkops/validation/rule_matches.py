@@ -40,12 +40,14 @@ class ExampleBudget:
     """How many more examples of each rule are wanted.
 
     Other threads may increase `used` while a block is checked, so the number can shrink at any time. All findings of
-    `unlimited` rules are wanted, because a baseline accepts some of them.
+    `unlimited` rules are wanted, because a baseline accepts some of them. Without `grouped`, findings that follow from
+    another one are wanted too.
     """
 
     most: int
     used: Mapping[str, int]
     unlimited: frozenset[str] = frozenset()
+    grouped: bool = True
 
     def left(self, code: str) -> int:
         """Return how many more examples of a rule are wanted."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _EXAMPLES = 20
 """Examples of each rule; the first one is shown, and all columns to rename are named."""
 
+_FOLLOWS = "see the findings that explain it"
 _WRONG_NAMES = frozenset({"HDR101", "HDR102"})
 """Rules of names that the contract does not have; one command renames all of them."""
 
@@ -57,14 +58,16 @@ def print_remaining(
     examples = {finding.code: finding for finding in reversed(report.findings)}
     printed: set[str] = set()
     for code, count in report.counts.items():
-        if code not in examples and any(finding.explains for finding in report.findings):
-            continue  # it follows from another finding
-        echo(one_line(f"  {code} {count:,}: {_description(examples.get(code))}"))
-        for option in options[code]:
-            words = f"    {shlex.join(command)} {_named(option, code, report)}"
-            if words not in printed:
-                echo(words)
-            printed.add(words)
+        lines = [f"    {shlex.join(command)} {_named(option, code, report)}" for option in options[code]]
+        follows = code not in examples and any(finding.explains for finding in report.findings)
+        # Repairing an explained rule repairs nothing; a command that another finding has already is enough.
+        if follows and (code in report.explained or printed.issuperset(lines)):
+            continue
+        echo(one_line(f"  {code} {count:,}: {_FOLLOWS if follows else _description(examples.get(code))}"))
+        for line in lines:
+            if line not in printed:
+                echo(line)
+        printed.update(lines)
     if not all(options.values()):
         echo(f"  {shlex.join(['bulkops', 'validate', report.contract, report.path])} lists all of them")
 
