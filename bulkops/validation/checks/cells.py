@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.validation.checks.cell_causes import CellCauses, cell_causes
+from bulkops.validation.checks.cell_causes import CellCauses
 from bulkops.validation.checks.columns import ColumnChecks, checks_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
@@ -77,11 +77,8 @@ def _column_matches(
     doubtful = rows[cells.name]
     if doubtful.n_unique() > len(doubtful) // 2:
         found = checks.broken(rows)
-        links = cell_causes([(check, broken[check.column]) for check, broken in found], budget)
-        return [
-            _matches_of(check, broken.height, broken, numbers, context, budget, link)
-            for (check, broken), link in zip(found, links, strict=True)
-        ]
+        causes = _causes([check for check, _ in found], budget)
+        return [_matches_of(check, broken.height, broken, numbers, context, budget, causes) for check, broken in found]
     return _repeated_matches(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, budget)
 
 
@@ -126,13 +123,19 @@ def _repeated_matches(
     """
     found = []
     broken = [*_broken_values(counted, checks)]
-    links = cell_causes([(check, values) for check, values, _ in broken], budget)
-    for (check, values, times), link in zip(broken, links, strict=True):
+    causes = _causes([check for check, _, _ in broken], budget)
+    for check, values, times in broken:
         examples = rows.clear()
         if budget.left(check.code):
-            examples = rows.filter(pl.col(check.column).is_in(values.implode(), nulls_equal=True))
-        found.append(_matches_of(check, times, examples, numbers, context, budget, link))
+            listed = values.filter(~pl.Series(causes.follows(check, values))) if causes.can_follow(check) else values
+            examples = rows.filter(pl.col(check.column).is_in(listed.implode(), nulls_equal=True))
+        found.append(_matches_of(check, times, examples, numbers, context, budget, causes))
     return found
+
+
+def _causes(broken: Sequence[CellCheck], budget: ExampleBudget) -> CellCauses:
+    """Return the causes among broken checks of a column; none if findings that follow from others are wanted too."""
+    return CellCauses.among(broken) if budget.grouped and len(broken) > 1 else CellCauses()
 
 
 def _broken_values(counted: pl.DataFrame, checks: ColumnChecks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
@@ -155,11 +158,13 @@ def _matches_of(
     numbers: Offsets | None,
     context: Context,
     budget: ExampleBudget,
-    link: CellCauses,
+    causes: CellCauses,
 ) -> RuleMatches:
     """Return the matches of a check that `total` cells break, with the first ones that have no cause as examples."""
-    first = link.without_cause(cells, check.column).head(budget.left(check.code))
-    rows = zip(first[ROW].to_list(), first[check.column].to_list(), link.caused_by(first[check.column]), strict=True)
+    first = causes.first(check, cells, budget.left(check.code))
+    rows = zip(
+        first[ROW].to_list(), first[check.column].to_list(), causes.effects(check, first[check.column]), strict=True
+    )
     examples = tuple(
         _cell_example(check, number_of(row, numbers), value or "", context, caused) for row, value, caused in rows
     )
