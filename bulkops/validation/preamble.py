@@ -142,18 +142,13 @@ def read_file_start(
     head.notices += _notices_of(header, line, head)
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    return FileStart(
-        header,
-        tuple(head.notices),
-        form,
-        crlf,
-        head.offset,
-        head.lines,
-        whole_line,
-        preamble=preamble,
-        removable=goes,
-        once=frozenset({"STR116"}) if wrapped_throughout(header, below) else frozenset(),
-    )
+    counted = (form, crlf, head.offset, head.lines)
+    return FileStart(header, tuple(head.notices), *counted, whole_line, preamble, goes, _once(header, below))
+
+
+def _once(header: Header, below: bytes) -> frozenset[str]:
+    """Return the rules that nearly all first records break for the same reason."""
+    return frozenset({"STR116"}) if wrapped_throughout(header, below) else frozenset()
 
 
 def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
