@@ -59,7 +59,10 @@ class Finding:
     def help(self) -> str:
         """How to fix the finding."""
         fix = RULES[self.code].fix
-        return fix if self.rename is None else fix.replace(RENAME, f"--rename {shlex.quote(self.rename)}")
+        if self.rename is None:
+            return fix
+        option = f"--rename {shlex.quote(self.rename)}"
+        return fix.replace(RENAME, option) if RENAME in fix else f"{fix} `bulkops fix {option}` renames it."
 
     def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""

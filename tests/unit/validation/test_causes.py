@@ -106,6 +106,8 @@ def test_a_misnamed_required_column_is_one_finding_with_the_command(contract: Co
         ("code,expirydates,limitval", "coupons", [("HDR101", 1, 1), ("HDR102", 2, 0)]),
         ("store_id,limits", "store-budgets", [("HDR101", 1, 1), ("HDR101", 2, 1)]),
         ("value,expirydates", "coupons", [("HDR102", 2, 0)]),
+        ("customerprofileid,tiername,expirydates", "loyalty-tiers", [("HDR102", 3, 1)]),
+        ("customerprofileid,tiername,Odd", "loyalty-tiers", [("HDR131", None, 0), ("HDR102", 3, 0)]),
         ("value,Odd,Odd,Odd", "coupons", [("HDR102", 2, 0), ("HDR103", 3, 1), ("HDR103", 4, 1)]),
         ("limitval,Odd", "coupons", [("HDR101", None, 0), ("HDR102", 2, 0)]),
         (" Value,limitval", "coupons", [("HDR106", 1, 1)]),

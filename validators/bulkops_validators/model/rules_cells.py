@@ -153,8 +153,7 @@ VALUE_RULES: tuple[Rule, ...] = (
         why="A card identifier can contain only letters A to Z, digits and the signs in ._%+@-.",
         bad="CARD 1",
         good="CARD-1",
-        fix="Replace the characters that are not allowed. `bulkops fix` removes the blanks around a text, and "
-        "`bulkops fix --unsafe` invisible characters too.",
+        fix="Replace the characters that are not allowed.",
     ),
     warning(
         "VAL108",

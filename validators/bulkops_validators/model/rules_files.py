@@ -300,8 +300,7 @@ HEADER_RULES: tuple[Rule, ...] = (
         why="The platform rejects the file.",
         bad="limitval",
         good="value,limitval",
-        fix="Add the column. If another column of the file contains its values, `bulkops fix --rename OLD=NEW` renames "
-        "that one.",
+        fix="Add the column, or correct the column name as the finding suggests.",
     ),
     warning(
         "HDR131",
