@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bulkops.reading.records.quoting import cells, read_strictly
+from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.column_names import synonym
@@ -23,6 +24,8 @@ _SEARCHED = 100
 """Maximum number of lines searched for a header, and of records compared with it."""
 _FEW = 10
 """Minimum number of records, or of lines that are not UTF-8, that cannot be an accident."""
+_NEARLY_ALL = 0.8
+"""Minimum share of records for a cause that concerns the whole file."""
 _SURE = 3
 """Minimum number of columns unique to an export that identify an export."""
 _SHOWN = 60
@@ -249,6 +252,17 @@ def width_cause(header: Header, data: bytes) -> CommonCause | None:
         return None
     message = f"the header has {_fields(width)}, but all of the first {len(lines)} records have {_fields(count)}"
     return CommonCause("HDR114", message, frozenset({"STR101", "STR102"}))
+
+
+def wrapped_throughout(header: Header, data: bytes) -> bool:
+    """Return whether nearly all of the first records are quoted as a whole."""
+    width = len(header.columns)
+    if width < 2 or not data.startswith(b'"'):
+        return False
+    lines = _whole_lines(data)[:_SEARCHED]
+    inner = [line[1:-1].replace(b'""', b'"') for line in lines if _width(line, header.separator) == 1]
+    whole = sum(len(wrapped_cells(text, header.separator)) == width for text in inner)
+    return len(lines) >= _FEW and whole >= _NEARLY_ALL * len(lines)
 
 
 def _whole_lines(data: bytes) -> list[bytes]:

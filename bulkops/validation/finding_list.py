@@ -1,7 +1,7 @@
 """Count all findings of one file, and list examples of them."""
 
 from collections import ChainMap, Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bulkops.origins import SourceOrigin
@@ -34,21 +34,53 @@ class FindingList:
         self._listed: list[Finding] = []
         self._listed_counts: Counter[str] = Counter()
         self._causes: dict[str, frozenset[str]] = {}
+        self._once: frozenset[str] = frozenset()
+        """Rules that nearly all records break for the same reason: the first finding explains the others."""
 
     def budget(self) -> ExampleBudget:
         """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
         most, baseline = self._settings.max_findings, self._settings.baseline
         used = {code: most for explained in self._causes.values() for code in explained}
+        used |= {code: most - self._room(code) for code in self._once}
         counts = ChainMap(used, self._listed_counts) if used else self._listed_counts
-        return ExampleBudget(most, counts, baseline.codes if baseline else frozenset())
+        return ExampleBudget(most, counts, baseline.codes if baseline else frozenset(), self.grouped)
 
-    def add_causes(self, notices: Iterable[Notice]) -> None:
-        """Stop listing the findings that the notices explain, if the settings group findings."""
-        if not self._settings.grouped or self._settings.baseline is not None:
-            return
-        for notice in notices:
-            if notice.explains and notice.code in self.codes:
+    @property
+    def grouped(self) -> bool:
+        """Whether findings that follow from another one are only counted. A baseline names each finding."""
+        return self._settings.grouped and self._settings.baseline is None
+
+    def add_notices(self, notices: Sequence[Notice], *, once: frozenset[str] = frozenset()) -> None:
+        """Count the notices of a file, and list those that follow from no other one.
+
+        If the settings group findings, the findings that a notice explains are not listed any more, and a rule in
+        `once` has one listed finding.
+        """
+        self._once = once if self.grouped else frozenset()
+        judged = [notice for notice in notices if notice.code in self.codes]
+        for notice in judged if self.grouped else ():
+            if notice.explains:
                 self._causes[notice.code] = notice.explains - frozenset().union(*self._causes.values())
+        # A notice is a cause only if its own rule is checked.
+        places = {(notice.code, notice.field) for notice in judged} if self.grouped else set()
+        following = Counter(notice.cause for notice in judged if notice.cause in places)
+        for notice in judged:
+            self.counts[notice.code] += 1
+            if notice.cause not in places:
+                self.list(self._noticed(notice, explains=following[notice.code, notice.field]))
+
+    def _noticed(self, notice: Notice, *, explains: int) -> Finding:
+        """Return the finding of a notice."""
+        return self.finding(
+            notice.code,
+            notice.message,
+            line=notice.line,
+            byte=notice.byte,
+            column=notice.column,
+            field=notice.field,
+            rename=notice.rename,
+            explains=explains,
+        )
 
     def finding(
         self,
@@ -63,6 +95,7 @@ class FindingList:
         value: str | None = None,
         origin: SourceOrigin | None = None,
         rename: str | None = None,
+        explains: int = 0,
     ) -> Finding:
         """Return a finding with the severity of its rule; a long message or value is shortened."""
         return Finding(
@@ -77,6 +110,7 @@ class FindingList:
             value=None if value is None else _shortened(value),
             origin=origin,
             rename=rename,
+            explains=explains,
         )
 
     def add(
@@ -86,14 +120,11 @@ class FindingList:
         *,
         line: int | None = None,
         byte: int | None = None,
-        column: str | None = None,
-        field: int | None = None,
-        rename: str | None = None,
     ) -> None:
         """Count and list a finding that belongs to no record."""
         if code in self.codes:
             self.counts[code] += 1
-            self.list(self.finding(code, message, line=line, byte=byte, column=column, field=field, rename=rename))
+            self.list(self.finding(code, message, line=line, byte=byte))
 
     def list(self, finding: Finding) -> None:
         """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""
@@ -101,7 +132,7 @@ class FindingList:
             self.counts[finding.code] -= 1
             self.suppressed += 1
             return
-        if self._listed_counts[finding.code] >= self._settings.max_findings or self._is_explained(finding.code):
+        if not self._room(finding.code) or self._is_explained(finding.code):
             return
         self._listed_counts[finding.code] += 1
         self._listed.append(finding)
@@ -130,12 +161,19 @@ class FindingList:
         """Return the rule of the cause for each rule with findings that it explains."""
         return {code: cause for cause, codes in self._causes.items() for code in codes if self.counts[code]}
 
+    def _room(self, code: str) -> int:
+        """Return how many more findings of a rule are listed."""
+        most = self._settings.max_findings
+        return max(0, (min(1, most) if code in self._once else most) - self._listed_counts[code])
+
     def _is_explained(self, code: str) -> bool:
         """Return whether the findings of a rule are caused by a listed finding."""
         return any(code in explained for explained in self._causes.values())
 
     def _with_explained(self, finding: Finding) -> Finding:
         """Return a finding with the number of findings that it causes."""
+        if finding.code in self._once:
+            return replace(finding, explains=self.counts[finding.code] - 1)
         explained = self._causes.get(finding.code)
         return finding if not explained else replace(finding, explains=sum(self.counts[code] for code in explained))
 

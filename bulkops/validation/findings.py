@@ -51,10 +51,18 @@ class Finding:
         return RULES[self.code].name
 
     @property
+    def repair(self) -> Repair:
+        """How `bulkops fix` may repair the finding; a renaming is an option, whatever the rule is."""
+        return RULES[self.code].repair if self.rename is None else Repair.OPTION
+
+    @property
     def help(self) -> str:
         """How to fix the finding."""
         fix = RULES[self.code].fix
-        return fix if self.rename is None else fix.replace(RENAME, f"--rename {shlex.quote(self.rename)}")
+        if self.rename is None:
+            return fix
+        option = f"--rename {shlex.quote(self.rename)}"
+        return fix.replace(RENAME, option) if RENAME in fix else f"{fix} `bulkops fix {option}` renames it."
 
     def to_json(self) -> "FindingDocument":
         """Return the finding as the documented JSON object."""
@@ -70,7 +78,7 @@ class Finding:
             "field": self.field,
             "value": self.value,
             "help": self.help,
-            "repair": RULES[self.code].repair.value,
+            "repair": self.repair.value,
         }
         if self.origin is not None:
             document["origin"] = self.origin.to_json()

@@ -32,7 +32,8 @@ SEPARATOR_NAMES = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "
 class HeaderFault:
     """A defect of the header; `column` is the name concerned, `at` its offset in the line.
 
-    `means` is the column that the name probably means, if renaming it would fix the defect.
+    `rename` is OLD=NEW if renaming a column would fix the defect. `cause` has the rule and the field of another defect
+    of the header from which this one follows.
     """
 
     code: str
@@ -40,7 +41,8 @@ class HeaderFault:
     column: str | None = None
     at: int = 0
     field: int | None = None
-    means: str | None = None
+    rename: str | None = None
+    cause: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def read_header(
     faults += [fault for fault in named if fault.field is None or fault.field - 1 not in contested]
     faults += [_contested(column, [visible[place] for place in places], places) for column, places in rivals.items()]
     faults += _missing(columns, fields, contract, besides=rivals)
-    return Header(columns, separator, tuple(faults), names, quoted)
+    return Header(columns, separator, _with_causes(faults), names, quoted)
 
 
 def _byte_faults(line: bytes, *, mask: bool) -> list[HeaderFault]:
@@ -232,13 +234,14 @@ def _assign(
         taken.setdefault(name, field.name)
         if fault is not None:
             means = _meaning(fault[0], field.name, contract, free)
-            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position, means))
+            rename = _renaming(shown.name, means) if means else None
+            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position, rename))
             if fault[0] == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
     seen: Counter[str] = Counter()
     for place, (field, shown) in enumerate(zip(fields, visible, strict=True), start=1):
         seen[field.name] += 1
-        if seen[field.name] == 2 and field.name and field.name not in contract.header_names:
+        if seen[field.name] > 1 and field.name and field.name not in contract.header_names:
             faults.append(
                 HeaderFault("HDR103", f"the column {shown.name!r} appears twice", shown.name, shown.at, place)
             )
@@ -257,12 +260,12 @@ def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
 def _contested(column: str, rivals: list[_Field], places: list[int]) -> HeaderFault:
     """Return the defect of several names that could all mean the same column."""
     *others, last = (repr(rival.name) for rival in rivals)
-    first = rivals[0].name
+    rename = _renaming(rivals[0].name, column)
     message = (
         f"{', '.join(others)} and {last} could each be the column {column!r}, so bulkops uses none of them; "
-        f"choose one, for example with `bulkops fix --rename {shlex.quote(f'{first}={column}')}`"
+        f"choose one, for example with `bulkops fix --rename {shlex.quote(rename)}`"
     )
-    return HeaderFault("HDR116", message, first, rivals[0].at, places[0] + 1, column)
+    return HeaderFault("HDR116", message, rivals[0].name, rivals[0].at, places[0] + 1, rename)
 
 
 def _padded(field: _Field, position: int) -> HeaderFault:
@@ -296,6 +299,11 @@ def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tup
     return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
 
 
+def _renaming(old: str, new: str) -> str:
+    """Return the value of --rename for a column."""
+    return f"{old}={new}"
+
+
 def _meaning(code: str, name: str, contract: Contract, free: list[str]) -> str | None:
     """Return the column to which a name with a defect should be renamed; None if that is unknown, or no fix."""
     if code == "HDR115":
@@ -317,9 +325,45 @@ def _missing(
     for names in needed:
         if any(name in columns or name in besides for name in names):
             continue
-        required = " or ".join(repr(name) for name in names)
-        unknown = [field.name for field, column in zip(fields, columns, strict=True) if column is None]
-        near = next((other for other in unknown if suggestion(other, contract, among=list(names))), None)
-        hint = f"; is it {near!r}?" if near else ""
-        faults.append(HeaderFault("HDR101", f"the required column {required} is missing{hint}", names[0]))
+        faults.append(_required_fault(names, columns, fields, contract))
     return faults
+
+
+def _required_fault(
+    names: tuple[str, ...], columns: tuple[str | None, ...], fields: list[_Field], contract: Contract
+) -> HeaderFault:
+    """Return the defect that none of some required columns exists; it points at the field that may be one of them."""
+    text = f"the required column {' or '.join(map(repr, names))} is missing"
+    for position, (field, column) in enumerate(zip(fields, columns, strict=True), start=1):
+        means = suggestion(field.name, contract, among=names) if column is None else None
+        if means is not None:
+            rename = _renaming(field.name, means)
+            text += f"; is it {field.name!r}? {contract.name} has no column {field.name!r}"
+            return HeaderFault("HDR101", text, means, field.at, position, rename)
+    return HeaderFault("HDR101", text, names[0])
+
+
+def _with_causes(faults: list[HeaderFault]) -> tuple[HeaderFault, ...]:
+    """Return defects, each with the defect from which it follows: one wrong name has one cause.
+
+    The cause is never less severe than the defect that follows from it.
+    """
+    return tuple(replace(fault, cause=_cause(fault, faults)) for fault in faults)
+
+
+def _cause(fault: HeaderFault, faults: list[HeaderFault]) -> tuple[str, int | None] | None:
+    """Return the rule and the field of the defect from which a defect of a name follows; None if there is none."""
+    for other in faults:
+        match fault.code, other.code:
+            case "HDR102", "HDR101":
+                # Both name the same column of the file and the same column of the contract.
+                follows = fault.rename is not None and fault.rename == other.rename
+            case "HDR131", "HDR102":
+                follows = other.rename == _renaming(str(other.column), str(fault.column))
+            case ("HDR105", "HDR106") | ("HDR102", "HDR103"):
+                follows = fault.field == other.field
+            case _:
+                follows = False
+        if follows:
+            return other.code, other.field
+    return None

@@ -245,7 +245,7 @@ class _FileOnCluster:
 
     def _submit(self, span: Span | None, *, first: bool = False) -> _Range:
         left = self._builder.budget()
-        budget = ExampleBudget(left.most, dict(left.used), left.unlimited)
+        budget = replace(left, used=dict(left.used))
         task = replace(self._task, span=span, budget=budget)
         checked = self._cluster.submit("check-range", check_range, task, self._context, first=first)
         results = self._cluster.submit("results", without_keys, checked, first=first)

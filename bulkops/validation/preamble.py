@@ -19,6 +19,7 @@ from bulkops.validation.diagnosis import (
     header_cause,
     removable,
     width_cause,
+    wrapped_throughout,
 )
 from bulkops.validation.header import Header, read_header
 from bulkops_validators.model.contract import Contract
@@ -44,8 +45,8 @@ _WIDE = {
 class Notice:
     """A defect in front of the records; `line` counts from 1, `byte` from 0 in the file.
 
-    `explains` are the rules that report consequences of this defect. `means` is the column that the name in `column`
-    probably means, if renaming it would fix the defect.
+    `explains` are the rules that report consequences of this defect. `rename` is OLD=NEW if renaming a column would fix
+    the defect. `cause` has the rule and the field of another notice from which this one follows.
     """
 
     code: str
@@ -55,7 +56,8 @@ class Notice:
     column: str | None = None
     field: int | None = None
     explains: frozenset[str] = frozenset()
-    means: str | None = None
+    rename: str | None = None
+    cause: tuple[str, int | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class FileStart:
 
     `offset` and `lines` count bytes and lines before the first record; `header` is None if no usable header was found.
     `preamble` are lines in front of the header that do not belong to the table; `removable`: none of them can be a
-    record.
+    record. `once` are the rules that nearly all first records break for the same reason.
     """
 
     header: Header | None
@@ -76,6 +78,7 @@ class FileStart:
     header_line: bytes = b""
     preamble: bytes = b""
     removable: bool = True
+    once: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -139,9 +142,13 @@ def read_file_start(
     head.notices += _notices_of(header, line, head)
     head.drop(len(whole_line))
     reader.give_back(head.data)
-    return FileStart(
-        header, tuple(head.notices), form, crlf, head.offset, head.lines, whole_line, preamble=preamble, removable=goes
-    )
+    counted = (form, crlf, head.offset, head.lines)
+    return FileStart(header, tuple(head.notices), *counted, whole_line, preamble, goes, _once(header, below))
+
+
+def _once(header: Header, below: bytes) -> frozenset[str]:
+    """Return the rules that nearly all first records break for the same reason."""
+    return frozenset({"STR116"}) if wrapped_throughout(header, below) else frozenset()
 
 
 def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
@@ -150,7 +157,7 @@ def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
         # A byte is on its own line, a name on the line on which the header begins.
         above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
         at = (head.lines + above + 1, head.offset + fault.at)
-        yield Notice(fault.code, fault.message, *at, fault.column, fault.field, means=fault.means)
+        yield Notice(fault.code, fault.message, *at, fault.column, fault.field, rename=fault.rename, cause=fault.cause)
 
 
 def wide_encoding(raw: bytes) -> str | None:

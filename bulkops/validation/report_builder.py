@@ -67,19 +67,8 @@ class ReportBuilder:
         """Add the header and everything in front of it."""
         self.file_start = file_start
         self._line, self._byte = file_start.lines, file_start.offset
-        self.findings.add_causes(file_start.notices)
-        for notice in file_start.notices:
-            byte = self._reported(notice.byte)
-            rename = f"{notice.column}={notice.means}" if notice.column and notice.means else None
-            self.findings.add(
-                notice.code,
-                notice.message,
-                line=notice.line,
-                byte=byte,
-                column=notice.column,
-                field=notice.field,
-                rename=rename,
-            )
+        notices = [replace(each, byte=self._reported(each.byte)) for each in file_start.notices]
+        self.findings.add_notices(notices, once=file_start.once)
 
     def add(self, result: BlockResult) -> None:
         """Add the result of the next block."""
@@ -109,7 +98,7 @@ class ReportBuilder:
         self._count_blank_tail("STR108")
         if not self._has_values and not self.findings.counts["FIL101"]:
             self.findings.add("STR110", "the file has a header but no record with a value", line=self._line + 1)
-        self.add_matches(whole_file_matches(self.profile, self.context))
+        self.add_matches(whole_file_matches(self.profile, self.context, grouped=self.findings.grouped))
         self._check_limits()
         for fault in self.settings.named.of_file(self.context.present) if self.settings.named else ():
             self.findings.add(fault.code, fault.text)
@@ -119,7 +108,7 @@ class ReportBuilder:
         line = byte = None
         if self.context is not None and self.file_start is not None:
             self._count_blank_tail("STR103")
-            self.add_matches(whole_file_matches(self.profile, self.context))
+            self.add_matches(whole_file_matches(self.profile, self.context, grouped=self.findings.grouped))
             line, byte = self._line + 1, self._reported(self._byte)
         if code is not None:
             self.findings.add(code, message, line=line, byte=byte)
@@ -195,6 +184,7 @@ class ReportBuilder:
             column=example.column,
             field=place.field,
             value=example.value,
+            explains=example.explains,
         )
 
     def _found(self, code: str, example: Example, number: int, record: FoundRecord) -> Finding:
@@ -212,6 +202,7 @@ class ReportBuilder:
             column=example.column,
             field=None if position is None else position + 1,
             value=example.value,
+            explains=example.explains,
         )
 
     def _count_blank_tail(self, code: str) -> None:

@@ -10,7 +10,8 @@ class Example:
 
     `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
     is known; otherwise the example points at `column` of the record, or at the record itself. The line is the line of
-    `at`, or with `by_record` the line where the record begins.
+    `at`, or with `by_record` the line where the record begins. `explains` is the number of other findings that follow
+    from it; they are counted and have no example.
     """
 
     message: str
@@ -19,6 +20,7 @@ class Example:
     column: str | None = None
     value: str | None = None
     by_record: bool = False
+    explains: int = 0
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class ExampleBudget:
     """How many more examples of each rule are wanted.
 
     Other threads may increase `used` while a block is checked, so the number can shrink at any time. All findings of
-    `unlimited` rules are wanted, because a baseline accepts some of them.
+    `unlimited` rules are wanted, because a baseline accepts some of them. Without `grouped`, findings that follow from
+    another one are wanted too.
     """
 
     most: int
     used: Mapping[str, int]
     unlimited: frozenset[str] = frozenset()
+    grouped: bool = True
 
     def left(self, code: str) -> int:
         """Return how many more examples of a rule are wanted."""

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _EXAMPLES = 20
 """Examples of each rule; the first one is shown, and all columns to rename are named."""
 
+_FOLLOWS = "see the findings that explain it"
+_WRONG_NAMES = frozenset({"HDR101", "HDR102"})
+"""Rules of names that the contract does not have; one command renames all of them."""
+
 
 def validate_copy(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
     """Return the findings of a repaired copy, with a few examples of each rule."""
@@ -42,20 +46,28 @@ def print_remaining(
 ) -> None:
     """Print the findings that remain in a copy by rule, each with the commands that fix it."""
     from bulkops.fixing.catalogue import next_step
+    from bulkops.validation.findings import RENAME
 
     errors, warnings = counted(report.errors, "error"), counted(report.warnings, "warning")
     if not report.counts:
         echo("no findings remain: the copy is valid")
         return
     echo(f"findings that remain in the copy: {errors}, {warnings}")
-    options = {code: next_step(code, given) for code in report.counts}
+    renamed = {finding.code for finding in report.findings if finding.rename}
+    options = {code: next_step(code, given) or ((RENAME,) if code in renamed else ()) for code in report.counts}
     examples = {finding.code: finding for finding in reversed(report.findings)}
+    printed: set[str] = set()
     for code, count in report.counts.items():
-        if code not in examples and any(finding.explains for finding in report.findings):
-            continue  # it follows from another finding
-        echo(one_line(f"  {code} {count:,}: {_description(examples.get(code))}"))
-        for option in options[code]:
-            echo(f"    {shlex.join(command)} {_named(option, code, report)}")
+        lines = [f"    {shlex.join(command)} {_named(option, code, report)}" for option in options[code]]
+        follows = code not in examples and any(finding.explains for finding in report.findings)
+        # Repairing an explained rule repairs nothing; a command that another finding has already is enough.
+        if follows and (code in report.explained or printed.issuperset(lines)):
+            continue
+        echo(one_line(f"  {code} {count:,}: {_FOLLOWS if follows else _description(examples.get(code))}"))
+        for line in lines:
+            if line not in printed:
+                echo(line)
+        printed.update(lines)
     if not all(options.values()):
         echo(f"  {shlex.join(['bulkops', 'validate', report.contract, report.path])} lists all of them")
 
@@ -64,8 +76,9 @@ def _named(option: str, code: str, report: "FileReport") -> str:
     """Return an option as it fixes the findings of a rule: columns to rename have their names if these are known."""
     from bulkops.validation.findings import RENAME
 
+    codes = _WRONG_NAMES if code in _WRONG_NAMES else {code}
     known = report.findings if option == RENAME else ()
-    renames = [finding.rename for finding in known if finding.code == code and finding.rename]
+    renames = [finding.rename for finding in known if finding.code in codes and finding.rename]
     return shlex.join(word for rename in renames for word in ("--rename", rename)) if renames else option
 
 

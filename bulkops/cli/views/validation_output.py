@@ -230,10 +230,13 @@ def summarise(report: "ValidationReport", *, statistics: bool) -> None:
 
 def _notes(file: "FileReport") -> list[str]:
     """Return notes on findings that explain others, and on the number of repairs by `bulkops fix`."""
+    causes = Counter[str]()
+    for finding in file.findings:
+        causes[finding.code] += finding.explains
     notes = [
-        f"{finding.code} explains {counted(finding.explains, 'other finding')}, counted above and not listed"
-        for finding in file.findings
-        if finding.explains
+        f"{code} explains {counted(count, 'other finding')}, counted above and not listed"
+        for code, count in causes.items()
+        if count
     ]
     return [*notes, *filter(None, [repairs_note(file)])]
 

@@ -1,6 +1,6 @@
 """Run the contract's checks on the cells of a frame; exact checks run only on cells that a cheap check cannot clear."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
+from bulkops.validation.checks.cell_causes import CellCauses
 from bulkops.validation.checks.columns import ColumnChecks, checks_of
 from bulkops.validation.context import Context, shown
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
@@ -75,9 +76,9 @@ def _column_matches(
     rows = cells.to_frame().with_row_index(ROW).filter(~plain)
     doubtful = rows[cells.name]
     if doubtful.n_unique() > len(doubtful) // 2:
-        return [
-            _matches_of(check, broken.height, broken, numbers, context, budget) for check, broken in checks.broken(rows)
-        ]
+        found = checks.broken(rows)
+        causes = _causes([check for check, _ in found], budget)
+        return [_matches_of(check, broken.height, broken, numbers, context, budget, causes) for check, broken in found]
     return _repeated_matches(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, budget)
 
 
@@ -121,12 +122,20 @@ def _repeated_matches(
     The rows are searched only for examples that are still wanted.
     """
     found = []
-    for check, values, times in _broken_values(counted, checks):
+    broken = [*_broken_values(counted, checks)]
+    causes = _causes([check for check, _, _ in broken], budget)
+    for check, values, times in broken:
         examples = rows.clear()
         if budget.left(check.code):
-            examples = rows.filter(pl.col(check.column).is_in(values.implode(), nulls_equal=True))
-        found.append(_matches_of(check, times, examples, numbers, context, budget))
+            listed = values.filter(~pl.Series(causes.follows(check, values))) if causes.can_follow(check) else values
+            examples = rows.filter(pl.col(check.column).is_in(listed.implode(), nulls_equal=True))
+        found.append(_matches_of(check, times, examples, numbers, context, budget, causes))
     return found
+
+
+def _causes(broken: Sequence[CellCheck], budget: ExampleBudget) -> CellCauses:
+    """Return the causes among broken checks of a column; none if findings that follow from others are wanted too."""
+    return CellCauses.among(broken) if budget.grouped and len(broken) > 1 else CellCauses()
 
 
 def _broken_values(counted: pl.DataFrame, checks: ColumnChecks) -> Iterator[tuple[CellCheck, pl.Series, int]]:
@@ -143,19 +152,33 @@ def _broken_values(counted: pl.DataFrame, checks: ColumnChecks) -> Iterator[tupl
 
 
 def _matches_of(
-    check: CellCheck, total: int, cells: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    check: CellCheck,
+    total: int,
+    cells: pl.DataFrame,
+    numbers: Offsets | None,
+    context: Context,
+    budget: ExampleBudget,
+    causes: CellCauses,
 ) -> RuleMatches:
-    """Return the matches of a check that `total` cells break, with the first ones as examples."""
-    first = cells.head(budget.left(check.code))
-    rows = zip(first[ROW].to_list(), first[check.column].to_list(), strict=True)
-    examples = tuple(_cell_example(check, number_of(row, numbers), value or "", context) for row, value in rows)
+    """Return the matches of a check that `total` cells break, with the first ones that have no cause as examples."""
+    first = causes.first(check, cells, budget.left(check.code))
+    rows = zip(
+        first[ROW].to_list(), first[check.column].to_list(), causes.effects(check, first[check.column]), strict=True
+    )
+    examples = tuple(
+        _cell_example(check, number_of(row, numbers), value or "", context, caused) for row, value, caused in rows
+    )
     return RuleMatches(check.code, total, examples)
 
 
-def _cell_example(check: CellCheck, number: int, value: str, context: Context) -> Example:
+def _cell_example(check: CellCheck, number: int, value: str, context: Context, caused: Sequence[CellCheck]) -> Example:
+    """Return the example of a cell; its message also has what the checks in `caused` say, without the characters."""
     visible = shown(value, context)
     message = check.hides(value) if context.mask and check.hides else check.says(visible)
-    return Example(message=message, number=number, column=check.column, value=visible)
+    if caused:
+        start = f"{check.column} {visible!r} "
+        message += f" ({', '.join(one.says(visible).removeprefix(start).partition(': ')[0] for one in caused)})"
+    return Example(message=message, number=number, column=check.column, value=visible, explains=len(caused))
 
 
 def number_of(row: int, numbers: Offsets | None) -> int:

@@ -246,14 +246,17 @@ def _profile_dates(frame: pl.DataFrame, name: str, numbers: Offsets | None, prof
     profile.ambiguous_dates[name] = _group_of_rows(either, name, numbers, 1)
 
 
-def whole_file_matches(profile: ColumnProfile, context: Context) -> Iterable[RuleMatches]:
-    """Yield the matches that the profile of a whole file shows."""
+def whole_file_matches(profile: ColumnProfile, context: Context, *, grouped: bool) -> Iterable[RuleMatches]:
+    """Yield the matches that the profile of a whole file shows.
+
+    If findings are `grouped`, a finding about nearly all cells of a column has one example.
+    """
     for name in profile.lengths:
         yield from _lost_zeros(name, profile, context)
     for name in profile.local_dates:
         yield from _unknown_order(name, profile, context)
     for name in columns_with_decimal_ids(profile):
-        yield from _decimal_ids(name, profile, context)
+        yield _decimal_ids(name, profile, context, grouped=grouped)
     for name in profile.grouped:
         yield from _three_decimals(name, profile, context)
     yield from _mixed(profile, context)
@@ -297,12 +300,13 @@ def columns_with_decimal_ids(profile: ColumnProfile) -> tuple[str, ...]:
     )
 
 
-def _decimal_ids(name: str, profile: ColumnProfile, context: Context) -> Iterable[RuleMatches]:
+def _decimal_ids(name: str, profile: ColumnProfile, context: Context, *, grouped: bool) -> RuleMatches:
     group = profile.ids_with_decimals[name]
-    text = "is a whole number with decimals, like nearly all values in the column"
-    yield RuleMatches(
-        "XLS115", group.total, tuple(_shown(example, f"{name} {{!r}} {text}", context) for example in group.examples)
-    )
+    text = f"is a whole number with decimals, like {group.total:,} of the {profile.filled[name]:,} values in the column"
+    examples = tuple(_shown(example, f"{name} {{!r}} {text}", context) for example in group.examples)
+    if grouped:
+        examples = tuple(replace(example, explains=group.total - 1) for example in examples[:1])
+    return RuleMatches("XLS115", group.total, examples)
 
 
 def unclear_numbers(profile: ColumnProfile) -> frozenset[str]:

@@ -3,12 +3,14 @@
 import gzip
 import io
 import json
+from pathlib import Path
 
 import pytest
 
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.reading.sources import Source
+from bulkops.validation.baseline import load, save
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import FileReport
 from bulkops.validation.settings import ValidationSettings
@@ -77,6 +79,100 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (finding.code, finding.line, finding.byte) == ("HDR111", 1, 0)
     assert "the header is on line 4; 3 lines precede it" in finding.message
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
+
+
+@ALL
+def test_a_misnamed_required_column_is_one_finding_with_the_command(contract: Contract) -> None:
+    header, rest = file_of(contract).split("\n", 1)
+    for name in header.split(","):
+        if not contract.column(name).required and contract.exclusive:
+            continue
+        wrong = f"{name}s"
+        data = f"{header.replace(name, wrong)}\n{rest}".encode()
+        report = check(contract, data)
+        (finding,) = [one for one in report.findings if one.code.startswith("HDR")]
+        assert (finding.field, finding.explains) == (header.split(",").index(name) + 1, 1)
+        assert (repr(wrong) in finding.message, repr(name) in finding.message) == (True, True)
+        assert f"`bulkops fix --rename {wrong}={name}`" in finding.help
+        assert finding.to_json()["repair"] == "option"
+        assert sum(n for code, n in report.counts.items() if code.startswith("HDR")) == 2
+        everything = check(contract, data, grouped=False)
+        assert {code for code in listed(everything) if code.startswith("HDR")} == {c for c in report.counts if c < "I"}
+
+
+@pytest.mark.parametrize(
+    ("header", "contract", "found"),
+    [
+        ("code,expirydates,limitval", "coupons", [("HDR101", 1, 1), ("HDR102", 2, 0)]),
+        ("store_id,limits", "store-budgets", [("HDR101", 1, 1), ("HDR101", 2, 1)]),
+        ("value,expirydates", "coupons", [("HDR102", 2, 0)]),
+        ("customerprofileid,tiername,expirydates", "loyalty-tiers", [("HDR102", 3, 1)]),
+        ("customerprofileid,tiername,Odd", "loyalty-tiers", [("HDR131", None, 0), ("HDR102", 3, 0)]),
+        ("value,Odd,Odd,Odd", "coupons", [("HDR102", 2, 0), ("HDR103", 3, 1), ("HDR103", 4, 1)]),
+        ("limitval,Odd", "coupons", [("HDR101", None, 0), ("HDR102", 2, 0)]),
+        (" Value,limitval", "coupons", [("HDR106", 1, 1)]),
+        ("card,amounts", "loyalty-points", [("HDR101", 1, 1), ("HDR101", 2, 1)]),
+    ],
+)
+def test_a_column_name_has_one_finding_for_one_cause(
+    header: str, contract: str, found: list[tuple[str, int | None, int]]
+) -> None:
+    report = check(contract, f"{header}\n".encode(), ignore=("STR110",))
+    assert [(f.code, f.field, f.explains) for f in report.findings] == found
+    assert sum(report.counts.values()) == len(found) + sum(explains for _, _, explains in found)
+
+
+@pytest.mark.parametrize(("ignored", "left"), [("HDR101", "HDR102"), ("HDR102", "HDR101")])
+def test_a_finding_about_a_column_name_is_listed_if_the_rule_of_its_cause_is_ignored(ignored: str, left: str) -> None:
+    (finding,) = check("coupons", b"code\nABCD\n", ignore=(ignored,)).findings
+    assert (finding.code, finding.explains, finding.rename) == (left, 0, "code=value")
+
+
+@pytest.mark.parametrize("contract", SEVERAL, ids=[contract.name for contract in SEVERAL])
+def test_records_that_are_all_quoted_as_a_whole_are_one_finding(contract: Contract) -> None:
+    header, *records = file_of(contract, 40).splitlines()
+    if len(header.split(",")) == 1:
+        other = next(column.name for column in contract.columns if column.name != header)
+        header, records = f"{header},{other}", [f"{record}," for record in records]
+    wrapped = ['"' + record.replace('"', '""') + '"' for record in records]
+    data = "\n".join([header, *wrapped[:35], *records[35:], ""]).encode()
+    for size in (64, 1 << 20):
+        report = check(contract, data, block_bytes=size)
+        (finding,) = [one for one in report.findings if one.code == "STR116"]
+        assert (finding.record, finding.explains, report.counts["STR116"]) == (1, 34, 35)
+    assert listed(check(contract, data, grouped=False)).count("STR116") == 35
+    assert check(contract, data, max_findings=0).counts == report.counts
+    few = check(contract, "\n".join([header, *records[:30], *wrapped[30:]]).encode())
+    assert listed(few).count("STR116") == 10
+    header = '"' + header + '"'
+    whole = check(contract, "\n".join([header, *wrapped]).encode())
+    (finding,) = [one for one in whole.findings if one.code == "STR116"]
+    assert (finding.record, finding.explains) == (None, 40)
+
+
+@pytest.mark.parametrize("size", [64, 1 << 20])
+def test_ids_that_were_made_numbers_are_one_finding_for_each_column(size: int) -> None:
+    cells = [f"{number}.0" for number in range(100200, 100240)]
+    data = "".join(
+        ["customerprofileid,amount,subledgerid\n", *(f"{one},5,{one}\n" for one in cells), "anna,5,\n"]
+    ).encode()
+    report = check("loyalty-points", data, block_bytes=size)
+    found = [(f.column, f.record, f.value, f.explains) for f in report.findings]
+    assert found == [("customerprofileid", 1, "100200.0", 39), ("subledgerid", 1, "100200.0", 39)]
+    assert "like 40 of the 41 values in the column" in report.findings[0].message
+    assert (report.counts, report.repairs["unsafe"]) == ({"XLS115": 80}, 80)
+    everything = check("loyalty-points", data, block_bytes=size, grouped=False)
+    assert (len(everything.findings), everything.counts) == (80, report.counts)
+
+
+@pytest.mark.parametrize("column", ["customerprofileid", "record"])
+def test_a_baseline_accepts_each_finding_that_would_be_listed_once(column: str, tmp_path: Path) -> None:
+    cells = [f"{number}.0,5" if column != "record" else f'"c-{number},5"' for number in range(100200, 100220)]
+    data = "\n".join(["customerprofileid,amount", *cells, ""]).encode()
+    everything = check("loyalty-points", data, grouped=False)
+    save(tmp_path / "baseline.json", everything.findings)
+    accepted = check("loyalty-points", data, baseline=load(tmp_path / "baseline.json"))
+    assert (accepted.counts, accepted.suppressed, len(everything.findings)) == ({}, 20, 20)
 
 
 def test_lines_above_a_header_with_as_many_fields_may_be_records() -> None:

@@ -26,6 +26,8 @@ from bulkops_validators.model.expressions_forms import JSON_CODES, form_cases, j
 from bulkops_validators.model.expressions_text import text_checks
 from bulkops_validators.model.json_cells import MAX_JSON_LENGTH
 
+_BLANKS = r"\s"
+
 
 @dataclass(frozen=True)
 class CellCheck:
@@ -33,7 +35,8 @@ class CellCheck:
     that does not contain the value.
 
     A cell of ASCII characters only never breaks a check that is `beyond_ascii`. `case` is the index of the check among
-    the cases of the cell's form. A cell has at most one of these cases; `form_case` returns it.
+    the cases of the cell's form. A cell has at most one of these cases; `form_case` returns it. `signs` is a pattern of
+    the characters that the rule is about, for a rule that can be the cause of other findings of the cell.
     """
 
     code: str
@@ -43,6 +46,7 @@ class CellCheck:
     beyond_ascii: bool = False
     case: int | None = None
     hides: Callable[[str], str] | None = None
+    signs: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,14 @@ def says_something(name: str) -> pl.Expr:
 
 def required_check(column: Column) -> CellCheck:
     """Return the check that a required cell is not blank."""
-    return CellCheck(
-        "VAL101", column.name, ~says_something(column.name), lambda _value: f"{column.name} is required and blank"
-    )
+    says = f"{column.name} is required and blank"
+    return CellCheck("VAL101", column.name, ~says_something(column.name), lambda _value: says, signs=_BLANKS)
 
 
 def recommended_check(column: Column) -> CellCheck:
     """Return the check that a cell is not blank, for a column that the documentation does not call optional."""
     says = f"{column.name} is blank; the documentation does not call it optional"
-    return CellCheck("VAL131", column.name, ~says_something(column.name), lambda _value: says)
+    return CellCheck("VAL131", column.name, ~says_something(column.name), lambda _value: says, signs=_BLANKS)
 
 
 def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck, ...]:
@@ -97,6 +100,7 @@ def cell_checks(column: Column, now: datetime | None = None) -> tuple[CellCheck,
             filled(name) & case.holds.fill_null(value=False),
             _says(name, case.says),
             case.beyond_ascii,
+            signs=case.signs,
         )
         for case in text_checks(column)
     ]

@@ -26,7 +26,8 @@ class Case:
     """One fault of a cell; `says` completes a sentence that begins with the name of the column.
 
     `beyond_ascii`: a cell of ASCII characters only never has this fault. `hides` returns the sentence if values must
-    be hidden; without it, `says` receives the masked value.
+    be hidden; without it, `says` receives the masked value. `signs` is a pattern of the characters that the fault is
+    about, if it can be the cause of other faults of the cell.
     """
 
     code: str
@@ -34,6 +35,7 @@ class Case:
     says: Callable[[str], str]
     beyond_ascii: bool = False
     hides: Callable[[str], str] | None = None
+    signs: str | None = None
 
 
 def form_cases(column: Column) -> list[Case]:

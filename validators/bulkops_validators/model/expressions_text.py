@@ -40,6 +40,9 @@ _BEYOND_ASCII: tuple[tuple[str, str, str], ...] = (
     ("COD106", patterns.REPLACEMENT, "has a replacement character for lost bytes"),
     ("COD108", patterns.COMPATIBILITY, "has letters or digits in a wide or decorative form"),
 )
+_CAUSES = frozenset({"COD102", "COD103", "COD105"})
+"""Rules about characters that other rules are about too: a mojibake often has invisible characters."""
+_ANY_OF = re.compile(r"\^\[([^\]^][^\]]*)\]\+\$")
 _TYPOGRAPHIC = ("COD109", patterns.TYPOGRAPHIC, "has a sign that looks like a plain one")
 
 
@@ -52,7 +55,7 @@ def text_checks(column: Column) -> list[Case]:
         return []
     cases = [*_length_cases(column, column.cell, cell), *content_cases(cell, code=is_code(column.cell))]
     if is_code(column.cell):
-        cases.append(Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("contains a line end")))
+        cases.append(_line_end(cell))
         cases.append(Case("XLS104", cell.str.contains(patterns.DAY_AND_MONTH), _sentence(_BECAME_DATE)))
         code, pattern, says = _TYPOGRAPHIC
         # In mojibake, a dash or a quote may be a part of another character.
@@ -74,7 +77,12 @@ def _list_checks(cell: pl.Expr, ids: IdList) -> list[Case]:
         for case in content_cases(pl.element())
         if case.code != "COD101"
     ]
-    return [*each, Case("COD107", cell.str.contains(patterns.LINE_END), _sentence("contains a line end"))]
+    return [*each, _line_end(cell)]
+
+
+def _line_end(cell: pl.Expr) -> Case:
+    says = _sentence("contains a line end")
+    return Case("COD107", cell.str.contains(patterns.LINE_END), says, signs=patterns.LINE_END)
 
 
 def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
@@ -90,8 +98,16 @@ def _length_cases(column: Column, text: Text, cell: pl.Expr) -> list[Case]:
         cases.append(Case(code, length > most, lambda value: f"has {_count(value)}; the maximum is {most:,}"))
     if text.pattern is not None:
         broken = ~cell.str.contains(text.pattern) & (cell.str.strip_chars() != "")
-        cases.append(Case("VAL107", broken, lambda value: f"{value!r} has characters that are not allowed"))
+        forbidden = _forbidden(text.pattern)
+        says = _naming("has characters that are not allowed", forbidden or "")
+        cases.append(Case("VAL107", broken, says, signs=forbidden))
     return cases + _recommended_cases(column, text, length)
+
+
+def _forbidden(pattern: str) -> str | None:
+    """Return a pattern of the characters that a text must not contain; None if not only its characters are defined."""
+    allowed = _ANY_OF.fullmatch(pattern)
+    return f"[^{allowed[1]}]" if allowed else None
 
 
 def _recommended_cases(column: Column, text: Text, length: pl.Expr) -> list[Case]:
@@ -117,10 +133,16 @@ def content_cases(cell: pl.Expr, *, code: bool = False) -> list[Case]:
     """Return the checks of damage and hygiene, for a text or for each text of a list; `code`: the text is a code."""
     hidden = patterns.INVISIBLE_CHARACTER if code else patterns.INVISIBLE
     content = (*_CONTENT, ("COD102", hidden, _INVISIBLE))
-    cases = [Case(rule, cell.str.contains(pattern), _naming(says, pattern)) for rule, pattern, says in content]
-    cases += [
-        Case(rule, cell.str.contains(pattern), _naming(says, pattern), beyond_ascii=True)
-        for rule, pattern, says in _BEYOND_ASCII
+    cases = [
+        Case(
+            rule,
+            cell.str.contains(pattern),
+            _naming(says, pattern),
+            beyond_ascii=beyond_ascii,
+            signs=pattern if rule in _CAUSES else None,
+        )
+        for rules, beyond_ascii in ((content, False), (_BEYOND_ASCII, True))
+        for rule, pattern, says in rules
     ]
     cases.append(Case("COD101", cell != cell.str.strip_chars(), _sentence("has blanks around it")))
     lost = cell.str.contains(patterns.LONG_NUMBER) & (cell.str.slice(15).str.strip_chars("0") == "")
