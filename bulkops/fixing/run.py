@@ -126,6 +126,16 @@ def _loses_columns(scan: FileScan) -> bool:
     return nameless and (bool(scan.touched) or 0 in scan.surplus)
 
 
+def _begins_otherwise(scan: FileScan, earlier: FileScan) -> bool:
+    """Return whether the start of a copy has defects that the file did not have, such as a line above the header.
+
+    A carriage return in the header line of a file ends a line of its copy.
+    """
+    before, now = earlier.file_start, scan.file_start
+    codes = {notice.code for notice in now.notices} - {notice.code for notice in before.notices}
+    return bool(codes) or now.preamble not in (b"", before.preamble)
+
+
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
     """Raise DataError if the copy does not have the records that were not removed, and no repair of quotes explains it.
 
@@ -174,7 +184,7 @@ def _finish_copy(
     # Once other records are removed, all remaining ones may have surplus fields. Repaired records are new evidence of
     # the form of first cells, so more records may lose surplus fields, or be completed.
     resembling = scan.extra and scan.evidence.first != earlier.evidence.first
-    again = again or bool(scan.surplus) or scan.evidence.all_surplus or resembling
+    again = again or bool(scan.surplus) or scan.evidence.all_surplus or resembling or _begins_otherwise(scan, earlier)
     again = again and not (may_end and scan.sha256 == earlier.sha256)
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
@@ -188,5 +198,5 @@ def _finish_copy(
             rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
         else:
             write_second_pass(contract, source, scan, target, origins)
-        again = (again and _readable_after_rewrite(scan)) or (options.unsafe and scan.short)
+        again = (again and (_readable_after_rewrite(scan) or scan.unread)) or (options.unsafe and scan.short)
         return _finish_copy(contract, following, later, writer, options, again=again, earlier=scan, may_end=True)
