@@ -13,6 +13,7 @@ BulkopsError
 ├── Unfinished             resume the job, or run the command again       exit 3
 │   ├── NotDelivered       the request never reached the server: safe to resend
 │   ├── ResponseTooLarge   a response to a reading request exceeds a limit: a retry would not help
+│   ├── PageReceived       a login page or a firewall answers reading requests instead of the API
 │   ├── OutcomeUnknown     the request was sent and no readable response arrived
 │   └── ServerRefused      the server rejected the request
 ├── InDoubt                decide manually: `bulkops jobs resolve`        exit 4
@@ -132,6 +133,20 @@ class NotDelivered(Unfinished):
 
 class ResponseTooLarge(Unfinished):
     """A response to a reading request exceeds a limit; the request is not repeated."""
+
+
+class PageReceived(Unfinished):
+    """A reading request of the API returned a page: a login page, a firewall or another server sent it.
+
+    `shown` describes the page. Waiting does not help, so the request is repeated only once.
+    """
+
+    def __init__(self, where: str, shown: str) -> None:
+        super().__init__(
+            f"{where}: the server sent {shown}.",
+            hint="This is not a response of the API. Check the base address, and whether this network requires a login "
+            "or a proxy. Then resume the job, or run the command again if none began.",
+        )
 
 
 class OutcomeUnknown(Unfinished):

@@ -197,7 +197,12 @@ class AccountReader:
         return draft.account(self._base_url, self._client)
 
     def search_profiles(self, names: list[str], *, sandbox: bool) -> set[str] | None:
-        """Return the integration ids (at most PAGE) that exist as customer profiles; None if the search fails."""
+        """Return the integration ids (at most PAGE) that exist as customer profiles; None if the search fails.
+
+        After a request without a response of the API, nothing is searched.
+        """
+        if self._broken:
+            return None
         params = {"sandbox": str(sandbox).lower(), "pageSize": str(PAGE)}
         try:
             self.requests += 1

@@ -12,6 +12,7 @@ from bulkops.documents import parse_json, read_document
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_JSON_BYTES
 from bulkops.remote.paths import fetch
+from bulkops.wording import counted
 from bulkops.writing import OWN_ONLY, Permit, whole_file
 
 if TYPE_CHECKING:
@@ -52,12 +53,11 @@ def read_snapshot(path: Path, *, now: datetime, max_age: float | None = None) ->
 
 
 def age_text(seconds: float) -> str:
-    """Return an age for people in its largest unit, such as `3 days`, `2 hours` or `40 minutes`."""
+    """Return an age for people in its largest unit, such as `3 days`, `2 hours`, `40 minutes` or `5 seconds`."""
     for unit, size in (("day", DAY), ("hour", HOUR)):
         if seconds >= 2 * size:
             return f"{int(seconds // size)} {unit}s"
-    minutes = int(seconds // MINUTE)
-    return f"{minutes} minute{'' if minutes == 1 else 's'}"
+    return counted(int(seconds // MINUTE), "minute") if seconds >= MINUTE else counted(int(seconds), "second")
 
 
 def provenance(account: Account, path: Path, *, now: datetime) -> "SnapshotSource":

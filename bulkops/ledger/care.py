@@ -19,8 +19,18 @@ from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.paths import BOOK, BUSY_SECONDS, INBOXES, folder_beside, inbox_books, plain_path, without_password
+from bulkops.ledger.paths import (
+    BOOK,
+    BUSY_SECONDS,
+    INBOXES,
+    folder_beside,
+    inbox_books,
+    ledger_exists,
+    plain_path,
+    without_password,
+)
 from bulkops.ledger.reader import LedgerReader
+from bulkops.ledger.readonly import read_address
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.versions import LATEST
 from bulkops.private import FILE
@@ -78,7 +88,7 @@ def _database(url: str) -> Path:
             f"{without_password(url)} is not a SQLite file.",
             hint="Back up a PostgreSQL ledger with pg_dump, and the state folder with your usual tool.",
         )
-    if not path.exists():
+    if not ledger_exists(path):
         raise UsageError(f"No ledger exists at {path}.", hint="Name it with --ledger.")
     return path
 
@@ -88,7 +98,7 @@ def _copy_database(path: Path, copy: Path, what: str, count: str) -> int:
     hint = f"Restore the {what} from an earlier backup."
     try:
         with (
-            closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as source,
+            closing(sqlite3.connect(read_address(path), uri=True, timeout=BUSY_SECONDS)) as source,
             closing(sqlite3.connect(copy)) as target,
         ):
             source.backup(target)
@@ -157,7 +167,7 @@ class LedgerProblem:
 def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
     """Return the problems of a ledger and of its inboxes: damage, record counts that do not add up, missing files."""
     found: list[LedgerProblem] = []
-    if (path := plain_path(url)) is not None and path.exists():
+    if (path := plain_path(url)) is not None and ledger_exists(path):
         try:
             found += [LedgerProblem(message=f"SQLite reports: {fault}") for fault in _faults(path)]
         except sqlite3.Error as error:
@@ -171,7 +181,7 @@ def check_ledger(url: str, ledger: LedgerReader) -> list[LedgerProblem]:
 
 def _faults(path: Path) -> list[str]:
     """Return the problems that SQLite finds in a database file."""
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS)) as connection:
+    with closing(sqlite3.connect(read_address(path.absolute()), uri=True, timeout=BUSY_SECONDS)) as connection:
         return _integrity(connection)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bulkops.errors import UsageError
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, without_password
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, ledger_exists, without_password
 from bulkops.ledger.postgres import open_postgres
 from bulkops.private import make_private, private
 from bulkops.settings import state_folder
@@ -72,7 +72,7 @@ def open_engine(url: URL) -> Engine:
 
 def _refuse_foreign(path: Path) -> None:
     """Raise UsageError for the database of another program, before it is changed."""
-    if not path.is_file():
+    if not (ledger_exists(path) and path.is_file()):
         return
     with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)) as connection:
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
 
+from bulkops.ledger.paths import user_name
+
 FOLDER = "bulkops-ledgers"
 MOST = 100
 """Maximum number of servers that are kept per user: the latest ones."""
@@ -86,7 +88,7 @@ def _others(key: str | None) -> Iterator[Neighbour]:
         for server, found in _read(path, int(path.stem)).items():
             sound = isinstance(found, list) and len(found) == 2 and all(isinstance(part, str) for part in found)
             if sound and key in (None, server):
-                yield Neighbour(user=_name(int(path.stem)), ledger=found[0], last=found[1])
+                yield Neighbour(user=user_name(int(path.stem)), ledger=found[0], last=found[1])
 
 
 def _read(path: Path, owner: int) -> dict[str, Any]:
@@ -103,12 +105,3 @@ def _read(path: Path, owner: int) -> dict[str, Any]:
 
 def _key(server: str) -> str:
     return sha256(server.encode()).hexdigest()[:16]
-
-
-def _name(user: int) -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(user).pw_name
-    except KeyError:
-        return str(user)

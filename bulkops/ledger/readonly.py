@@ -3,6 +3,7 @@
 Importing SQLAlchemy takes longer than reading ten thousand chunks.
 """
 
+import errno
 import os
 import sqlite3
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from urllib.parse import quote
 
 from bulkops.errors import UsageError
 from bulkops.ledger.damage import LedgerDamaged, is_damage
-from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, plain_path
+from bulkops.ledger.paths import BUSY_SECONDS, folder_beside, ledger_exists, out_of_bounds, plain_path
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.rows import TableRow
 from bulkops.ledger.versions import LATEST, checked_version
@@ -34,14 +35,14 @@ class ReadOnlyLedger(LedgerReader):
     def open(cls, url: str) -> Self | None:
         """Open a ledger; None if it needs more than that: another database, an older version, no file yet.
 
-        UsageError if it cannot be read, LedgerDamaged if its file is damaged.
+        LedgerUnusable without access, UsageError if it cannot be read, LedgerDamaged if its file is damaged.
         """
         path = plain_path(url)
-        if path is None or not path.exists():
+        if path is None or not ledger_exists(path):
             return None
         with ExitStack() as opened:
             try:
-                connection = sqlite3.connect(_address(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+                connection = sqlite3.connect(read_address(path), uri=True, timeout=BUSY_SECONDS, isolation_level=None)
                 opened.callback(connection.close)
                 version = checked_version(connection.execute(VERSION).fetchone()[0]) if _made(connection) else 0
             except sqlite3.Error as error:
@@ -66,6 +67,8 @@ class ReadOnlyLedger(LedgerReader):
 
 
 def _unreadable(path: Path, error: sqlite3.Error) -> UsageError:
+    if not os.access(path, os.R_OK):
+        return out_of_bounds(path, os.strerror(errno.EACCES))
     message = f"The ledger {path} cannot be read: {error}."
     return LedgerDamaged(message, reason=str(error)) if is_damage(error) else UsageError(message)
 
@@ -74,7 +77,7 @@ def _made(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute(MADE).fetchone()[0])
 
 
-def _address(path: Path) -> str:
+def read_address(path: Path) -> str:
     """Return an address with which SQLite writes nothing.
 
     On a read-only file system the log of writes cannot be shared, so the file is read alone. That is

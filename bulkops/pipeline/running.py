@@ -268,6 +268,7 @@ def run_and_prove(context: JobContext, *, stop: Stop, observer: Observer, prove:
     stop.begun = True
     error: BulkopsError | None = None
     try:
+        context.client.refuse_page()
         run_job(context, stop=stop, observer=observer.moved, begun=begun)
     except BulkopsError as raised:
         error = resumable(raised)

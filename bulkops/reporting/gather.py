@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
-from bulkops.ledger.store import Ledger
 from bulkops.origins import SourceOrigins
 from bulkops.reading.sources import open_regular
 from bulkops.reconciling.totals import sums_of_file
@@ -24,7 +24,7 @@ SHOWN_REJECTS = 1000
 """Maximum number of rejections that the JSON document lists one by one; the reasons count all."""
 
 
-def gather(ledger: Ledger, name: str, *, check_file: bool = True, named: str | None = None) -> JobFacts:
+def gather(ledger: LedgerReader, name: str, *, check_file: bool = True, named: str | None = None) -> JobFacts:
     """Return the facts of a job. With `check_file`, validate its file and sum its amounts, if it has not changed.
 
     `named` is the address of the ledger as the caller gave it; None for the default ledger.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from bulkops.errors import UsageError
 from bulkops.escaping import escaped_json
-from bulkops.ledger.store import Ledger
+from bulkops.ledger.reader import LedgerReader
 from bulkops.readback.compare.values import writable
 from bulkops.redaction import redacted, redacted_document
 from bulkops.reporting.decisions import OpenDecision, open_decisions
@@ -75,7 +75,7 @@ def form_of(path: Path | None) -> ReportForm:
     return BY_SUFFIX.get(path.suffix.lower(), ReportForm.HTML)
 
 
-def report_text(ledger: Ledger, options: ReportOptions, *, made: datetime) -> tuple[str, str]:
+def report_text(ledger: LedgerReader, options: ReportOptions, *, made: datetime) -> tuple[str, str]:
     """Return the id of the first job and the text of the report; UsageError for an unknown job."""
     facts = [
         gather(ledger, name, check_file=options.check_files, named=options.ledger) for name in _names(ledger, options)
@@ -142,7 +142,7 @@ def _reason(reason: Reason) -> "RejectionReason":
 
 
 def write_report(
-    ledger: Ledger, options: ReportOptions, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
+    ledger: LedgerReader, options: ReportOptions, *, made: datetime, output: Path | None, permit: Permit = OWN_ONLY
 ) -> Path:
     """Write a report to `output`, by default JOB.FORM, and return its path.
 
@@ -160,7 +160,7 @@ def write_report(
     return path
 
 
-def _names(ledger: Ledger, options: ReportOptions) -> Sequence[str]:
+def _names(ledger: LedgerReader, options: ReportOptions) -> Sequence[str]:
     """Return the requested jobs, or the latest job."""
     if options.jobs:
         return options.jobs

@@ -21,6 +21,7 @@ from bulkops.errors import (
     BulkopsError,
     NotDelivered,
     OutcomeUnknown,
+    PageReceived,
     ResponseTooLarge,
     Unfinished,
     Unreachable,
@@ -31,7 +32,7 @@ from bulkops.limits import MAX_ERROR_BYTES, MAX_JSON_BYTES
 from bulkops.proxies import proxy_for
 from bulkops.redaction import redacted
 from bulkops.settings import Target, is_loopback
-from bulkops.transport.bodies import describe_body
+from bulkops.transport.bodies import describe_body, is_page
 from bulkops.transport.connecting import Connecting
 from bulkops.transport.decoding import ACCEPTED, BrokenCompression, decoded
 from bulkops.transport.failures import ServerRoute, cause_of
@@ -130,6 +131,7 @@ class ApiClient:
             base_url=target.base_url, proxy=None if local else proxy_for(target.base_url, os.environ)
         )
         self._reached = False
+        self._page: PageReceived | None = None
         self._http = httpx.Client(
             base_url=target.base_url,
             headers={
@@ -166,20 +168,25 @@ class ApiClient:
     def request_server_time(self, template: str, ids: Ids, params: Params | None = None) -> None:
         """Learn the server's time from any GET request; a failure is ignored.
 
-        AccessRefused if the key itself is not accepted (401) or a proxy requires a password (407), and Unreachable:
-        every other request would fail as well. If this endpoint is unknown or not permitted, other endpoints may still
-        work.
+        AccessRefused if the key itself is not accepted (401) or a proxy requires a password (407), Unreachable, and
+        PageReceived: every other request would fail as well. If this endpoint is unknown or not permitted, other
+        endpoints may still work.
         """
         again = retry_reads(self.clock, attempts=TIME_ATTEMPTS, notifier=self.notifier)
         try:
-            again(self._open_stream, template, ids, params).response.close()
-        except Unreachable:
+            again(self._read_start, template, ids, params)
+        except (Unreachable, PageReceived):
             raise
         except AccessRefused as error:
             if error.status in (401, 407):
                 raise
         except (Unfinished, UsageError):
             return
+
+    def refuse_page(self) -> None:
+        """Raise PageReceived if the last reading request for JSON returned a page: an upload would, too."""
+        if self._page is not None:
+            raise self._page
 
     def reach(self) -> None:
         """Open and close a connection before any request is sent; Unreachable if only another configuration can help.
@@ -322,8 +329,24 @@ class ApiClient:
         body = parse_json(content)
         if body is None:
             shown = describe_body(content, hide=redacted)
+            if is_page(content):
+                self._page = PageReceived(f"The response to {streamed.where} is not JSON", shown)
+                raise self._page
             raise OutcomeUnknown(f"The response to {streamed.where} is not JSON: the server sent {shown}.")
+        self._page = None
         return body
+
+    def _read_start(self, template: str, ids: Ids, params: Params | None) -> None:
+        """Send a GET request; PageReceived for a response that says that it is a page, and is one."""
+        streamed = self._open_stream(template, ids, params)
+        try:
+            if "html" not in streamed.headers.get("content-type", ""):
+                return  # an export can be long
+            content = next(streamed.iter_bytes(), b"")
+        finally:
+            streamed.response.close()
+        if is_page(content):
+            raise PageReceived(streamed.where, describe_body(content, hide=redacted))
 
     def _open_stream(
         self, template: str, ids: Ids, params: Params | None, search: Mapping[str, Any] | None = None

@@ -19,8 +19,8 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from bulkops.clock import Clock
-from bulkops.disk import ANOTHER_STATE, next_step
-from bulkops.errors import Unfinished
+from bulkops.disk import ANOTHER_STATE, FORBIDDEN, next_step
+from bulkops.errors import LedgerUnusable, Unfinished
 from bulkops.private import FILE, private_folder, write_private
 
 REQUESTS_PER_SECOND = 3
@@ -61,7 +61,8 @@ class SlotLimiter:
     def slot(self, endpoint: str) -> Iterator[None]:
         """Hold a slot of the endpoint from when it is free until the response has arrived.
 
-        Unfinished if the folder cannot be written, because the limit could then be exceeded.
+        Unfinished if the folder cannot be written, because the limit could then be exceeded; LedgerUnusable if this
+        user has no permission, which no later run changes.
         """
         if self.before is not None:
             self.before()
@@ -98,9 +99,10 @@ class SlotLimiter:
                 return lock, stem.with_suffix(".at")
             self.clock.sleep(PAUSE)
 
-    def _unwritable(self, error: OSError) -> Unfinished:
+    def _unwritable(self, error: OSError) -> Unfinished | LedgerUnusable:
         remedy = next_step(error, ANOTHER_STATE)
-        return Unfinished(
+        kind = LedgerUnusable if error.errno in FORBIDDEN else Unfinished
+        return kind(
             f"{self.folder}, which stores the rate limit, cannot be written: {error.strerror or error}. "
             "The request was not sent.",
             hint=f"{remedy} Then resume the job, or run the command again if none began.",

@@ -3,14 +3,16 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
 from bulkops.clock import Clock
-from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, Unfinished
+from bulkops.errors import BulkopsError, NotDelivered, OutcomeUnknown, PageReceived, Unfinished
 from bulkops.journal import record
 from bulkops.transport.notices import Notifier
 
 ATTEMPTS = 8
+MAX_PAGES = 2
+"""Maximum number of pages in a row that a reading request receives: a second one shows that no retry helps."""
 BASE_SECONDS = 0.5
 MAX_SECONDS = 60.0
 LONGEST_SECONDS = 600.0
@@ -49,14 +51,29 @@ def _resume_at(seconds: float, *, clock: Clock) -> str:
 
 
 def retry_reads(clock: Clock, *, attempts: int = ATTEMPTS, notifier: Notifier | None = None) -> Retrying:
-    """Return a tenacity controller for requests that only read: it retries every temporary failure."""
+    """Return a tenacity controller for requests that only read: it retries every temporary failure.
+
+    A page instead of a response is retried once.
+    """
     return Retrying(
-        retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown)),
-        stop=stop_after_attempt(attempts),
+        retry=retry_if_exception(lambda e: isinstance(e, NotDelivered | OutcomeUnknown | PageReceived)),
+        stop=_stop_strategy(attempts),
         wait=_wait_strategy(clock, notifier),
         sleep=clock.sleep if notifier is None else notifier.pause,
         reraise=True,
     )
+
+
+def _stop_strategy(attempts: int) -> Callable[[RetryCallState], bool]:
+    pages = 0
+
+    def stop(state: RetryCallState) -> bool:
+        nonlocal pages
+        error = state.outcome.exception() if state.outcome else None
+        pages = pages + 1 if isinstance(error, PageReceived) else 0
+        return pages == MAX_PAGES or state.attempt_number >= attempts
+
+    return stop
 
 
 def _wait_strategy(clock: Clock, notifier: Notifier | None) -> Callable[[RetryCallState], float]:

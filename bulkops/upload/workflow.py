@@ -99,8 +99,8 @@ def begin(
 
     A replacing job first saves the content of the target; if that equals the file, its chunk is skipped. GuardRefused
     leaves no trace, and neither does an error of `compared`, which receives the difference if there is one. Unfinished
-    if the server does not return the content: the ledger then contains the job, unless it undoes another one. With
-    `dry_run` nothing is written.
+    if the server does not return the content: the ledger then contains the job, unless it undoes another one or an
+    earlier job already waits with the same file. With `dry_run` nothing is written.
 
     `undone` is the job that this one undoes; unless a removal limit is given, nothing else may have changed the target
     since. `keep` writes a file of the job before the ledger contains the job, and returns its path; it may raise
@@ -121,8 +121,9 @@ def begin(
             clearing.callback(folder_remover(before_path(context.ledger, job.id).parent))
             try:
                 difference = _difference_to_target(context, readback, undone)
-            except Unfinished:
+            except Unfinished as error:
                 if not dry_run and undone is None:
+                    _refuse_second_job(context, error)
                     _write(context, chunks, stop)
                 raise
             if difference.equal:
@@ -136,6 +137,22 @@ def begin(
             _write(context, chunks, stop)
             clearing.pop_all()
     return difference
+
+
+def _refuse_second_job(context: JobContext, error: Unfinished) -> None:
+    """Raise Unfinished if an earlier job of the same file and target sent nothing so far: resuming that one is enough.
+
+    `error` is the reason why the target could not be read.
+    """
+    ledger, job = context.ledger, context.job
+    for earlier in reversed(ledger.jobs_with_file(job.file_sha256, job.target_key)):
+        if earlier.contract != job.contract or earlier.cancelled or earlier.undoes is not None:
+            continue
+        if all(chunk.state is ChunkState.PENDING for chunk in ledger.chunks(earlier.id)):
+            raise Unfinished(
+                f"{error.message} Job {earlier.id} already waits with the same file, so no other job was created.",
+                hint=f"Resume it with: bulkops jobs resume {earlier.id}",
+            ) from None
 
 
 def _difference_to_target(context: JobContext, readback: Readback, undone: UndoneJob | None) -> TargetDifference:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -145,13 +144,17 @@ def test_a_refused_file_is_announced_with_its_reason_and_a_good_run_only_if_aske
     assert "nightly stopped at step 1" in received["stdin"]["text"]
 
 
-def test_a_signal_ends_the_wait_for_a_hook_and_keeps_the_exit_code(desk: Desk, shell: Shell, tmp_path: Path) -> None:
+def test_a_long_wait_for_a_hook_is_reported_and_a_signal_ends_it_with_the_same_exit_code(
+    desk: Desk, shell: Shell, tmp_path: Path
+) -> None:
     desk.configure(then="import time; time.sleep(60)")
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
     process = shell.start(*desk.words(*pool(file)))
-    end = time.monotonic() + 60
-    while not desk.received and time.monotonic() < end:
-        time.sleep(0.05)
+    assert process.stderr is not None
+    while (line := process.stderr.readline()) and "Waiting up to 55 s for the command of [on_end]." not in line:
+        pass
+    assert desk.received
+    assert line
     process.send_signal(signal.SIGTERM)
     ended = shell.ended(process)
     assert (ended.code, "interrupted by a signal" in ended.err) == (0, True), ended.err

@@ -33,6 +33,25 @@ def test_a_replacement_with_an_unreadable_target_can_be_resumed_later(
     assert [row["item"] for row in server.world.rows["collections"]] == ["red", "green"]
 
 
+def test_a_replacement_repeated_while_its_target_is_unreadable_creates_no_second_job(
+    server: ForeignServer, file: Path, tmp_path: Path
+) -> None:
+    words = ("import", "collections", str(file), "--collection", "7", "--json")
+    server.world.instead = LOGIN
+    job = bulkops(server, tmp_path / "state", *words).json["job"]
+    again = bulkops(server, tmp_path / "state", *words)
+    assert (again.code, again.json["error"]["hint"]) == (3, f"Resume it with: bulkops jobs resume {job}"), again.err
+    assert "no other job was created" in again.json["error"]["message"]
+    file.write_text("item\nred\nblue\n")
+    corrected = bulkops(server, tmp_path / "state", *words)
+    assert (corrected.code, corrected.json["state"]) == (3, "unfinished"), corrected.err
+    listed = bulkops(server, tmp_path / "state", "jobs", "list", "--json").json["jobs"]
+    assert [each["job"] for each in listed] == [corrected.json["job"], job]
+    server.world.instead = None
+    assert bulkops(server, tmp_path / "state", *words).code == 0
+    assert [row["item"] for row in server.world.rows["collections"]] == ["red", "blue"]
+
+
 def test_a_resumed_replacement_still_refuses_to_remove_too_much(
     server: ForeignServer, file: Path, tmp_path: Path
 ) -> None:

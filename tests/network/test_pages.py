@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.running import Shell
+from tests.cli.running import Inside, Shell
 from tests.network.relays import listening
 
 SAMPLES = Path(__file__).parents[2] / "sample_data"
@@ -38,18 +38,6 @@ def login(tmp_path: Path) -> Iterator[Shell]:
         yield Shell(tmp_path / "state", f"http://127.0.0.1:{port}")
 
 
-def first_words(shell: Shell, *words: str, until: str) -> str:
-    """Return the output of a command until it names a page, then end it, because it would continue to retry."""
-    process = shell.start(*words)
-    assert process.stderr is not None
-    said = ""
-    while not ("Sign in" in said and until in said) and (line := process.stderr.readline()):
-        said += line
-    process.kill()
-    process.communicate()
-    return said
-
-
 @pytest.mark.parametrize(
     ("words", "request_"),
     [
@@ -71,17 +59,63 @@ def first_words(shell: Shell, *words: str, until: str) -> str:
     ids=["export", "export of a ledger", "reconcile", "replace"],
 )  # fmt: skip
 def test_a_login_page_with_200_is_named_by_its_title(words: tuple[str, ...], request_: str, login: Shell) -> None:
-    said = first_words(login, *words, until=request_)
-    assert SAID in said
-    assert "{" not in said
-    assert request_ in said
+    ended = login.run(*words)
+    assert (ended.code, SAID in ended.err, "{" in ended.err, request_ in ended.err) == (3, True, False, True), ended.err
+    assert "This is not a response of the API. Check the base address" in ended.err
 
 
-def test_an_import_to_a_login_page_names_it_at_the_first_request(login: Shell) -> None:
-    file = str(SAMPLES / "loyalty-tiers.csv")
-    first = "GET /v1/loyalty_programs/1 is not JSON"
-    said = first_words(login, "import", "loyalty-tiers", file, "--program", "1", "--yes", until=first)
-    assert f"{first}: {SAID}" in said
+@pytest.mark.parametrize(
+    ("words", "most"),
+    [
+        (("reconcile", "coupons", "coupons.csv", "--application", "1", "--campaign", "1"), 4),
+        (("reconcile", "giveaways", "giveaways.csv", "--pool", "1"), 2),
+        (("export", "loyalty-points", "--for-import", "--program", "1", "-o", "-"), 2),
+        (("snapshot", "-o", "-", "--application", "1"), 2),
+        (("import", "audiences", "audiences.csv", "--audience", "1", "--yes"), 4),
+        (("import", "loyalty-tiers", "loyalty-tiers.csv", "--program", "1", "--yes"), 4),
+    ],
+    ids=["reconcile", "reconcile a pool", "export for import", "snapshot", "replace", "upsert"],
+)
+def test_a_login_page_ends_every_read_after_two_requests(
+    words: tuple[str, ...], most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(SAMPLES)
+    requests: list[int] = []
+
+    def counted(connection: socket.socket) -> None:
+        requests.append(1)
+        _login(connection)
+
+    with listening(counted) as port:
+        ended = Inside(tmp_path / "state", f"http://127.0.0.1:{port}").run(*words)
+    assert (ended.code, SAID in ended.err) == (3, True), ended.err
+    connections = len(requests) - 1  # one is only opened, to see whether the server can be reached
+    assert connections <= most
+
+
+def test_a_single_page_between_responses_is_retried(tmp_path: Path) -> None:
+    bodies = [PAGE, b"code\nA1\n"]
+
+    def once(connection: socket.socket) -> None:
+        if connection.recv(65_536):
+            _send(connection, bodies.pop(0), "application/csv")
+
+    with listening(once) as port:
+        ended = Inside(tmp_path / "state", f"http://127.0.0.1:{port}").run(
+            "export", "giveaways", "--pool", "1", "-o", "-"
+        )
+    assert (ended.code, ended.out, bodies) == (0, "code\nA1\n", []), ended.err
+
+
+def test_an_import_to_a_login_page_sends_no_record_and_can_be_resumed(login: Shell) -> None:
+    login = Inside(login.state, login.base_url)
+    file = str(SAMPLES / "giveaways.csv")
+    ended = login.run("import", "giveaways", file, "--pool", "1", "--yes", "--json")
+    assert (ended.code, ended.json["state"], ended.json["records"]["in_doubt"]) == (3, "unfinished", 0), ended.err
+    assert SAID in ended.json["error"]["message"]
+    assert f"Resume with: bulkops jobs resume {ended.json['job']}" in ended.err
+    resumed = login.run("jobs", "resume", ended.json["job"], "--json")
+    assert (resumed.code, resumed.json["records"]["pending"]) == (3, 260), resumed.err
 
 
 def test_doctor_names_a_login_page_and_grants_nothing(login: Shell) -> None:

@@ -174,12 +174,12 @@ def _fact(jobs: int, files: int, size: int) -> str:
 
 def _existing(ledger: str | None) -> str:
     """Return the URL of a ledger; UsageError if its file is missing: an empty ledger would pass every check."""
-    from bulkops.ledger.paths import plain_path
+    from bulkops.ledger.paths import ledger_exists, plain_path
     from bulkops.settings import default_ledger_url
 
     url = ledger or default_ledger_url()
     path = plain_path(url)
-    if path is not None and not path.exists():
+    if path is not None and not ledger_exists(path):
         raise UsageError(
             f"The ledger {path} does not exist.",
             hint="Name it with --ledger, or BULKOPS_LEDGER. An import creates one.",

@@ -46,8 +46,8 @@ def command(
 
     --json prints the report as JSON; with -o FILE it is also written to FILE.
     """
+    from bulkops.cli.output.jobs_view import read_ledger
     from bulkops.clock import SystemClock
-    from bulkops.ledger.store import opened_ledger
     from bulkops.reporting.write import ReportForm, ReportOptions, form_of, report_text, write_report
 
     to_stdout = str(output) == "-" or (as_json and output is None)
@@ -62,7 +62,7 @@ def command(
         check_files=not no_check,
         ledger=ledger,
     )
-    with opened_ledger(ledger, notify=console().note) as book:
+    with read_ledger(ledger) as book:
         made = SystemClock().now()
         if not to_stdout:
             permit = output_permit(overwrite=overwrite, ledger=ledger)

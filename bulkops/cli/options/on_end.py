@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import wraps
 from importlib.util import find_spec
 from shutil import which
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from bulkops.json_documents.jobs import BooksDocument
 
 COMMAND_SECONDS = 60.0
+SILENT_SECONDS = 5.0
+"""After this time the wait for a command is reported."""
 STATES: "Mapping[int, EndState]" = {
     0: "done", 1: "problems", 2: "failed", 3: "unfinished", 4: "in_doubt", 5: "refused", 130: "interrupted",
 }  # fmt: skip
@@ -206,13 +209,23 @@ def _run(hooks: EndHooks, document: "EndDocument") -> None:
         hooks.command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), env=environment
     ) as process:
         try:
-            process.communicate(json_text(document).encode(), timeout=COMMAND_SECONDS)
+            _wait_for(process, json_text(document).encode())
         except subprocess.TimeoutExpired:
             raise UsageError(f"it did not end within {COMMAND_SECONDS:.0f} s") from None
         finally:
             process.kill()
     if process.returncode:
         raise UsageError(f"its exit code was {process.returncode}")
+
+
+def _wait_for(process: subprocess.Popen[bytes], text: bytes) -> None:
+    """Pass the text on and wait for the end, with a notice of a long wait; subprocess.TimeoutExpired at the limit."""
+    with suppress(subprocess.TimeoutExpired):
+        process.communicate(text, timeout=SILENT_SECONDS)
+        return
+    left = COMMAND_SECONDS - SILENT_SECONDS
+    console().note(f"Waiting up to {left:.0f} s for the command of [on_end].")
+    process.communicate(timeout=left)
 
 
 def _post(hooks: EndHooks, document: "EndDocument") -> None:

@@ -9,7 +9,7 @@ from bulkops.cli.output.job_summary import next_command, summary_lines
 from bulkops.errors import UsageError
 from bulkops.ledger.job_documents import job_document, sums_document
 from bulkops.ledger.models import ChunkEntry, JobEntry
-from bulkops.ledger.paths import plain_path
+from bulkops.ledger.paths import ledger_exists, plain_path
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.ledger.refusal_reasons import count_reasons
@@ -33,7 +33,7 @@ def open_ledger(url: str | None) -> Iterator["Ledger"]:
     from bulkops.ledger.store import opened_ledger
 
     path = plain_path(url or default_ledger_url())
-    missing = path is not None and not path.exists()
+    missing = path is not None and not ledger_exists(path)
     with opened_ledger(url, notify=console().note) as ledger:
         if missing:
             console().note(f"New ledger: {path}")

@@ -20,10 +20,14 @@ _ERROR = re.compile(rb'\{\s*"(?:message|errors?|StatusCode)"')
 
 @dataclass(frozen=True, kw_only=True)
 class Incompleteness:
-    """Why a response may be incomplete, and whether an equal second response would prove it complete."""
+    """Why a response may be incomplete, and whether an equal second response would prove it complete.
+
+    `page` describes a page that came instead of the response.
+    """
 
     reason: str
     by_repeating: bool = True
+    page: str | None = None
 
 
 def find_incompleteness(
@@ -37,7 +41,8 @@ def find_incompleteness(
     out.seek(0)
     start = out.read(INSPECTED_BYTES)
     if is_page(start):
-        return Incompleteness(reason=f"the server sent {describe_body(start, hide=redacted)}", by_repeating=False)
+        shown = describe_body(start, hide=redacted)
+        return Incompleteness(reason=f"the server sent {shown}", by_repeating=False, page=shown)
     out.seek(0)
     head = out.readline(TAIL)
     out.seek(max(0, size - TAIL))

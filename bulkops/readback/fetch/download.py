@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from bulkops.clock import Clock
-from bulkops.errors import NotDelivered, OutcomeUnknown, ResponseTooLarge, Unfinished
+from bulkops.errors import NotDelivered, OutcomeUnknown, PageReceived, ResponseTooLarge, Unfinished
 from bulkops.limits import MAX_RECORD_BYTES
 from bulkops.readback.fetch.completeness import TAIL, Incompleteness, find_incompleteness
 from bulkops.readback.fetch.prefetch import tee_to_thread
@@ -19,7 +19,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.transport.client import ApiClient, Params, path_of
 from bulkops.transport.notices import Amount, Uncounted
 from bulkops.transport.retries import ATTEMPTS as REQUESTS
-from bulkops.transport.retries import wait_seconds
+from bulkops.transport.retries import MAX_PAGES, wait_seconds
 
 MAX_RESPONSES = 5
 GATHERED = 1 << 20
@@ -71,10 +71,10 @@ def download(
     """Write the response to one GET into `out`, a seekable file; raise OutcomeUnknown if none was complete.
 
     `progress` receives the number of bytes of each block. `notes` collects malformed records. At most 5 responses are
-    read, with at most 8 requests.
+    read, with at most 8 requests. PageReceived after two pages in a row.
     """
     trouble: Unfinished = OutcomeUnknown(f"{request.where} returned a different response each time.")
-    earlier, responses = "", 0
+    earlier, responses, pages = "", 0, 0
     for attempt in range(1, REQUESTS + 1):
         if attempt > 1:
             client.notifier.pause(wait_seconds(attempt - 1, trouble, clock=client.clock, notifier=client.notifier))
@@ -92,6 +92,9 @@ def download(
                 if notes is not None:
                     notes.merge(own)
                 return Downloaded(bytes=size, attempts=attempt)
+            pages = pages + 1 if incomplete.page else 0
+            if incomplete.page and pages == MAX_PAGES:
+                raise PageReceived(request.where, incomplete.page)
             earlier = digest(out)
             trouble = OutcomeUnknown(f"{request.where}: {incomplete.reason}.")
         responses += 1

@@ -62,7 +62,15 @@ def test_a_snapshot_older_than_allowed_is_refused_with_both_ages(tmp_path: Path)
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 minutes"), (60, "1 minute"), (7_100, "118 minutes"), (7_200, "2 hours"), (200_000, "2 days")],
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (59.9, "59 seconds"),
+        (60, "1 minute"),
+        (7_100, "118 minutes"),
+        (7_200, "2 hours"),
+        (200_000, "2 days"),
+    ],
 )
 def test_age_is_shown_in_its_largest_unit(seconds: float, text: str) -> None:
     assert age_text(seconds) == text
