@@ -198,6 +198,7 @@ def test_a_resumed_replacement_removes_no_rows_added_in_between(
     assert rows_of(before) == []
     desk.ledger.change_job(job, SettingsChanged(), settings={**job.settings, "max_removals": "100"})
     assert desk.resume(job)["state"] == "done"
+    assert any("adds 20, changes 0, removes 100 and keeps 0 rows" in note for note in desk.notes)
     assert counted(rows_of(before)) == counted(rows_of(others))
     assert rows_of(before.with_name("before-1.csv")) == []
     assert not before.with_name("now.csv").exists()

@@ -55,6 +55,7 @@ class Replacement:
         return ledger.move(job, chunk, state, found, undecided=False, message="")
 
     def _note(self, chunk: ChunkEntry, difference: TargetDifference) -> None:
+        """Record and report what the import now changes at the target."""
         changed = TargetChanged(
             added=difference.added,
             changed=difference.changed,
@@ -63,6 +64,11 @@ class Replacement:
             held=difference.held,
         )
         self._context.ledger.note(self._context.job.id, changed, chunk=chunk.number)
+        self._context.client.notifier.notify(
+            "The target has changed since the job began. Compared with it now, the import adds "
+            f"{difference.added:,}, changes {difference.changed:,}, removes {difference.removed:,} and keeps "
+            f"{difference.kept:,} rows."
+        )
 
     def _keep(self, now: Path) -> None:
         if self._before.exists():
