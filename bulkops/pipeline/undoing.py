@@ -17,6 +17,7 @@ from bulkops.readback.compare.keyed import RowDifference
 from bulkops.reconciling.result import Reconciliation, Verdict
 from bulkops.settings import Target
 from bulkops.transport.client import ApiClient
+from bulkops.undoing.lost_requests import wait_for_cancelled_undos
 from bulkops.undoing.removals import refuse_changed_removals, removals_path, write_removals
 from bulkops.undoing.runner import UndoRunner
 from bulkops.undoing.undo_context import CHANGED, USED, UndoContext
@@ -63,7 +64,10 @@ def undo_by_removal(
         name = undo_name(earlier, clock.now())
         context = undo_context(name, earlier, also=also, run=run, client=client, ledger=ledger)
         stack.enter_context(ledger.exclusive(name, what=f"Job {name}"))
-        removing, read_at = removing_of(context), clock.monotonic()
+        removing = removing_of(context)
+        if not removing.resend_is_safe:
+            wait_for_cancelled_undos(context)
+        read_at = clock.monotonic()
         facts, requests = removing.plan()
         _refuse_nothing(facts, context)
         confirm(facts, earlier)

@@ -185,3 +185,26 @@ def test_undo_in_a_program_without_transactions_has_nothing_to_deduct(
         connection.execute("DELETE FROM point")
     ended = undone(shell, job)
     assert (ended.code, "nothing left to undo" in ended.err) == (2, True), ended.err
+
+
+def test_undo_after_a_cancelled_one_waits_for_its_lost_request(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.errors import Interrupted
+    from bulkops.undoing.runner import UndoRunner
+
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+
+    def ended(*_: Any) -> Any:
+        raise Interrupted("Interrupted.")
+
+    monkeypatch.setattr(UndoRunner, "_settle", ended)
+    sandbox.set_faults("removeLoyaltyPoints@1=late:1")
+    cut = undone(shell, job, patience=2)
+    assert (cut.code, cut.json["records"]["in_doubt"]) == (130, 1), cut.err
+    monkeypatch.undo()
+    assert shell.run("jobs", "cancel", cut.json["job"], "--yes").code == 0
+    again = undone(shell, job, patience=0.5)
+    assert (again.code, "nothing left to undo" in again.err) == (2, True), again.err
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(100)}
