@@ -208,3 +208,26 @@ def test_undo_after_a_cancelled_one_waits_for_its_lost_request(
     again = undone(shell, job, patience=0.5)
     assert (again.code, "nothing left to undo" in again.err) == (2, True), again.err
     assert balances(sandbox) == {("customer-0001", ""): Decimal(100)}
+
+
+@pytest.mark.parametrize("amount", ["90.00", None])
+def test_undo_file_that_changes_during_the_run_deducts_nothing(
+    amount: str | None, shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.undoing.runner import UndoRunner
+
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    run = UndoRunner.run
+
+    def changed_first(self: UndoRunner) -> Any:
+        (file,) = (tmp_path / "state").rglob("undo.csv")
+        file.write_text(file.read_text().replace(",10.00,", f",{amount},") if amount else "")
+        return run(self)
+
+    monkeypatch.setattr(UndoRunner, "run", changed_first)
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["records"]["pending"]) == (5, 1), ended.err
+    assert "undo.csv" in ended.json["error"]["message"]
+    assert f"jobs cancel {ended.json['job']}" in ended.json["error"]["hint"]
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(110)}
