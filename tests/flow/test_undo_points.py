@@ -1,5 +1,7 @@
 """`jobs undo` of points: it deducts what is left of the import, from each owner once, whatever gets lost on the way."""
 
+import re
+import socket
 import time
 from collections.abc import Iterator
 from decimal import Decimal
@@ -11,6 +13,7 @@ import pytest
 
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Ended, Inside
+from tests.network.relays import listening
 
 HEADER = "customerprofileid,amount,startdate,expirydate,subledgerid\n"
 
@@ -231,3 +234,32 @@ def test_undo_file_that_changes_during_the_run_deducts_nothing(
     assert "undo.csv" in ended.json["error"]["message"]
     assert f"jobs cancel {ended.json['job']}" in ended.json["error"]["hint"]
     assert balances(sandbox) == {("customer-0001", ""): Decimal(110)}
+
+
+def test_login_page_instead_of_a_response_is_not_a_deduction(sandbox: SandboxServer, tmp_path: Path) -> None:
+    page = b"<!DOCTYPE html><title>Sign in</title>"
+    behind, pages = int(sandbox.base_url.rsplit(":", 1)[1]), [page]
+
+    def passed_on(connection: socket.socket) -> None:
+        """Pass on one request; the first that changes something gets a page of a login instead of its response."""
+        data = connection.recv(65_536)
+        if data.startswith(b"PUT") and pages:
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(page) + pages.pop())
+            return
+        with socket.create_connection(("127.0.0.1", behind)) as server:
+            server.sendall(data.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            server.settimeout(5)
+            length = int((re.findall(rb"(?i)content-length: (\d+)", data) or [b"0"])[0])
+            while len(data.partition(b"\r\n\r\n")[2]) < length:
+                data += (block := connection.recv(65_536))
+                server.sendall(block)
+            while block := server.recv(65_536):
+                connection.sendall(block)
+
+    with listening(passed_on) as port:
+        shell = Inside(tmp_path / "state", f"http://127.0.0.1:{port}")
+        job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+        ended = undone(shell, job)
+    assert (ended.code, pages, ended.json["reconciliation"]["verdict"]) == (0, [], "proved"), ended.err
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(0)}
