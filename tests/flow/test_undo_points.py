@@ -263,3 +263,13 @@ def test_login_page_instead_of_a_response_is_not_a_deduction(sandbox: SandboxSer
         ended = undone(shell, job)
     assert (ended.code, pages, ended.json["reconciliation"]["verdict"]) == (0, [], "proved"), ended.err
     assert balances(sandbox) == {("customer-0001", ""): Decimal(0)}
+
+
+def test_points_with_the_zero_time_as_their_end_are_deducted(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    with sandbox.state.database.writing() as connection:
+        connection.execute("UPDATE point SET expirydate = '0001-01-01T00:00:00Z'")
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["undo"]["amount"]) == (0, "10.00"), ended.err
