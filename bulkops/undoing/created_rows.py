@@ -15,6 +15,7 @@ from bulkops.readback.compare.canonical import (
     IMPORT_ID,
     Fold,
     by_lower,
+    by_value,
     cells_named,
     found_frame,
     live_rows,
@@ -176,9 +177,7 @@ class _CreatedReader:
     def _in_use(self, live: pl.DataFrame, names: Mapping[str, str], key: pl.Series) -> pl.Series:
         if self._used is not None:
             return key.is_in(self._used.implode())
-        count = cells_named(live, names, _deletion(self._undoing).used)
-        unused = [text for text in count.unique() if decimal(text) in ("", "0")]
-        return ~count.is_in(unused)
+        return ~_zero(cells_named(live, names, _deletion(self._undoing).used))
 
     def _keep(self, rows: pl.DataFrame) -> None:
         """Keep the rows that the job created, and count the others that it is related to."""
@@ -219,18 +218,17 @@ def _aware(moment: datetime) -> datetime:
 
 def _owners_with_points(undoing: UndoContext, export: BalanceExport) -> pl.Series:
     """Return the owners with points, active or pending, by the export of balances."""
-    frames = [
-        cells_named(frame, names := by_lower(frame.columns), export.owner).filter(
-            ~cells_named(frame, names, export.current).is_in(list(_zeros(frame, names, export.current)))
-            | ~cells_named(frame, names, export.pending).is_in(list(_zeros(frame, names, export.pending)))
-        )
-        for frame in read_balances(undoing.client, export, undoing.ids)
-    ]
-    return pl.concat(frames)
+    owners = []
+    for frame in read_balances(undoing.client, export, undoing.ids):
+        names = by_lower(frame.columns)
+        none = [_zero(cells_named(frame, names, column)) for column in (export.current, export.pending)]
+        owners.append(cells_named(frame, names, export.owner).filter(~(none[0] & none[1])))
+    return pl.concat(owners)
 
 
-def _zeros(frame: pl.DataFrame, names: Mapping[str, str], column: str) -> Iterator[str]:
-    return (text for text in cells_named(frame, names, column).unique() if decimal(text) in ("", "0"))
+def _zero(counts: pl.Series) -> pl.Series:
+    """Return which numbers are zero or blank."""
+    return by_value(counts, decimal).is_in(["", "0"])
 
 
 def read_balances(client: ApiClient, export: BalanceExport, ids: Mapping[str, int]) -> Iterator[pl.DataFrame]:
