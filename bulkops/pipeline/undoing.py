@@ -135,12 +135,12 @@ def _refuse_nothing(facts: UndoFacts, context: UndoContext) -> None:
     if facts.records:
         return
     name = context.earlier.id
-    if kept := facts.kept_used + facts.kept_changed:
+    if facts.kept_used or facts.kept_changed:
         lifted = [word for word, count in ((USED, facts.kept_used), (CHANGED, facts.kept_changed)) if count]
         raise GuardRefused(
-            f"All {kept:,} rows of job {name} that still exist are in use ({facts.kept_used:,}) or were changed "
+            f"The only rows of job {name} that still exist are in use ({facts.kept_used:,}) or were changed "
             f"({facts.kept_changed:,}). Nothing was removed.",
-            hint=f"If they should be removed as well, give {' '.join(f'--also {word}' for word in lifted)}.",
+            hint=f"To remove them as well, give {' '.join(f'--also {word}' for word in lifted)}.",
         )
     if facts.amount is not None and facts.pending:
         raise UsageError(
@@ -197,7 +197,7 @@ def _proved(
 
 def _result(context: UndoContext, job: JobEntry, left: Left, readings: int) -> Reconciliation:
     """Return the result of the last reading; rows that are still at the target count as different."""
-    whole = f"All {job.records:,} records of the undo are confirmed by the target."
+    whole = f"The target confirms all records of the undo ({job.records:,})."
     return Reconciliation(
         contract=context.contract.name,
         verdict=Verdict.MISMATCH if left.count else Verdict.PROVED,
