@@ -17,7 +17,15 @@ from bulkops.readback.compare.canonical import by_lower, cells_named
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.fetch.rows import OPEN_END
 from bulkops.readback.fetch.times import rfc3339
-from bulkops.undoing.imported_points import OwnerPoints, balances_of, owner_points, rule_of, total, transactions
+from bulkops.undoing.imported_points import (
+    OwnerPoints,
+    balances_of,
+    owner_points,
+    rule_of,
+    server_now,
+    total,
+    transactions,
+)
 from bulkops.undoing.removals import Removal, first_removal
 from bulkops.undoing.undo_context import UndoContext
 from bulkops.undoing.work import SHOWN, Left, Need, RemovalRequest, StillNeeded, UndoFacts
@@ -69,7 +77,11 @@ class Deducting:
         """Do nothing: each check reads the transactions of its owner."""
 
     def check(self, job: JobEntry, chunk: ChunkEntry) -> StillNeeded:
-        """Return whether a deduction is still needed: its own transaction is missing, and nothing else was deducted."""
+        """Return whether a deduction is still needed.
+
+        Its own transaction must be missing, nothing else may have been deducted, and the points must still be active:
+        otherwise the server would take other points of the owner.
+        """
         removal = first_removal(job, chunk)
         names = [name for name, number in self._subtractions(job, removal) if number > int(removal.seen)]
         times = names.count(self._name(chunk))
@@ -83,6 +95,8 @@ class Deducting:
             return StillNeeded(
                 need=Need.LEAVE, why="points were deducted or spent since the undo began; undo the job again"
             )
+        if removal.until <= server_now(self._context):
+            return StillNeeded(need=Need.LEAVE, why="points have expired since the undo began; undo the job again")
         return StillNeeded(need=Need.SEND)
 
     def _subtractions(self, job: JobEntry, removal: Removal) -> Iterator[tuple[str, int]]:
@@ -133,7 +147,11 @@ class Deducting:
         texts = (
             (len(wrong) - twice, ("deduction is", "deductions are"), "missing from the transactions"),
             (twice, ("deduction was", "deductions were"), "made more than once; add these points again by hand"),
-            (len(skipped), ("owner", "owners"), "spent points meanwhile; undo the job again"),
+            (
+                len(skipped),
+                ("owner was", "owners were"),
+                "left out: points were spent or have expired; undo the job again",
+            ),
         )
         why = "; ".join(f"{counted(count, *words)} {rest}" for count, words, rest in texts if count)
         shown = [first_removal(job, chunk).key for chunk in [*wrong, *skipped][:SHOWN]]
@@ -143,5 +161,5 @@ class Deducting:
 def _removal(points: OwnerPoints, amount: Decimal, kind: ProgramKind) -> Removal:
     return Removal(
         row=points.owner, key=points.owner, amount=f"{amount:f}", subledger=points.subledger, kind=kind.value,
-        seen=points.last,
+        until=points.until, seen=points.last,
     )  # fmt: skip

@@ -34,7 +34,8 @@ class OwnerPoints:
     """The imported points of one owner in one subledger.
 
     `active` points can be deducted, `pending` ones not yet; `spent` ones were used, expired or deducted. `total` is the
-    sum of all active points by the transactions. `last` is the id of the last transaction.
+    sum of all active points by the transactions. `until` is when the first active points of the import expire, and
+    `last` the id of the last transaction.
     """
 
     owner: str
@@ -43,6 +44,7 @@ class OwnerPoints:
     pending: Decimal
     spent: Decimal
     total: Decimal
+    until: str
     last: str
 
     def deductible(self, balance: Decimal) -> Decimal:
@@ -66,7 +68,7 @@ def owner_points(context: UndoContext, marker: str) -> tuple[ProgramKind | None,
     """
     rows = _transactions(context, marker)
     kind = next((each for each in rule_of(context.readback).balances if (rows["kind"] == each.value).any()), None)
-    now = _server_now(context)
+    now = server_now(context)
     found = []
     order = ["owner", "subledger", "created", "number"]
     for _, group in groupby(rows.sort(order).iter_rows(named=True), key=lambda row: (row["owner"], row["subledger"])):
@@ -163,20 +165,23 @@ def points_of(bookings: list[dict[str, Any]], waiting: str, now: str) -> OwnerPo
         )  # fmt: skip
     still = list(lots.open_at(now))
     active = [lot for lot in still if lot[3] != waiting and lot[3] <= now]
-    mine = sum((lot[7] for lot in active if lot[6] == OWN), Decimal(0))
-    pending = sum((lot[7] for lot in still if lot[6] == OWN and lot not in active), Decimal(0))
+    own = [lot for lot in active if lot[6] == OWN]
+    mine = total(lot[7] for lot in own)
+    pending = total(lot[7] for lot in still if lot[6] == OWN and lot not in active)
     return OwnerPoints(
         owner=bookings[0]["owner"],
         subledger=bookings[0]["subledger"],
         active=mine,
         pending=pending,
         spent=imported - mine - pending,
-        total=sum((lot[7] for lot in active), Decimal(0)),
+        total=total(lot[7] for lot in active),
+        until=min((lot[4] for lot in own), default=NEVER),
         last=str(max((row["number"] or 0 for row in bookings), default=0)),
     )
 
 
-def _server_now(context: UndoContext) -> str:
+def server_now(context: UndoContext) -> str:
+    """Return the server's present time as canonical text."""
     return rfc3339(context.clock.now() + (context.client.server_offset or timedelta()))
 
 

@@ -23,7 +23,7 @@ class Removal:
 
     `row` is the value in the path of the request: the id of a row, or the owner of points. `key` is its name in
     messages. `batch` is filled if one request deletes the whole batch. `kind` says whether the owner is a profile or a
-    card, and `seen` is its last known transaction.
+    card, `until` is when the first of the points expire, and `seen` is the last known transaction of the owner.
     """
 
     row: str
@@ -33,6 +33,7 @@ class Removal:
     amount: str = ""
     subledger: str = ""
     kind: str = ""
+    until: str = ""
     seen: str = ""
 
 

@@ -4,6 +4,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -273,3 +274,27 @@ def test_points_with_the_zero_time_as_their_end_are_deducted(
         connection.execute("UPDATE point SET expirydate = '0001-01-01T00:00:00Z'")
     ended = undone(shell, job)
     assert (ended.code, ended.json["undo"]["amount"]) == (0, "10.00"), ended.err
+
+
+def test_points_that_expire_during_the_undo_are_not_taken_from_others(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.undoing.runner import UndoRunner
+
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,2090-01-01T00:00:00Z,")
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    with sandbox.state.database.writing() as connection:
+        values = (f"{end:%Y-%m-%dT%H:%M:%SZ}", end.timestamp())
+        connection.execute("UPDATE point SET expirydate = ?, ends = ? WHERE amount = '10'", values)
+    run = UndoRunner.run
+
+    def expired_first(self: UndoRunner) -> Any:
+        time.sleep(max(0, end.timestamp() - time.time()))
+        return run(self)
+
+    monkeypatch.setattr(UndoRunner, "run", expired_first)
+    ended = undone(shell, job)
+    assert (ended.json["undo"]["records"], balances(sandbox)) == (1, {("customer-0001", ""): Decimal(100)}), ended.err
+    assert (ended.code, ended.json["records"]["skipped"]) == (1, 1)
+    assert "expired" in ended.json["chunks"][0]["message"]
