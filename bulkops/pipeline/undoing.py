@@ -1,7 +1,7 @@
 """Undo an import by deletion or deduction: plan, confirm, run as a job, and read back."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, GuardRefused, UsageError
@@ -34,7 +34,7 @@ from bulkops.undoing.work import Left, Removing, UndoFacts
 from bulkops.upload.options import RunOptions
 from bulkops.upload.start import contract_of, target_of
 from bulkops.upload.stop import Stop, StoppableClock
-from bulkops.upload.workflow import open_client
+from bulkops.upload.workflow import lock_job, open_client
 
 Confirm = Callable[[UndoFacts, JobEntry], None]
 """Receives the facts of an undo and the job that it undoes, before anything is written or sent; raises to stop."""
@@ -55,10 +55,10 @@ def undo_by_removal(
     """Remove the rows or points of a job, as a new job, and read back that they are gone.
 
     UsageError if nothing is left to remove, or if the job may still create rows; GuardRefused if all that is left is in
-    use or was changed.
+    use or was changed. InUse if another process runs the job or undoes it: two undos would both deduct its points.
     """
     with ExitStack() as stack:
-        stack.enter_context(_locked(earlier.id, ledger))
+        stack.enter_context(lock_job(earlier, ledger))
         refuse_unsettled(ledger, earlier)
         target, client = _opened(stack, earlier, ledger, open_target, clock, stop, observer)
         name = undo_name(earlier, clock.now())
@@ -93,20 +93,13 @@ def resume_undo(
 ) -> Outcome:
     """Go on with an undo; the caller holds the lock of its job. GuardRefused for another target, or another file."""
     with ExitStack() as stack:
-        stack.enter_context(_locked(job.target[UNDOES], ledger))
         earlier = ledger.job(job.target[UNDOES])
+        stack.enter_context(lock_job(earlier, ledger))
         refuse_changed_removals(job)
         _, client = _opened(stack, earlier, ledger, open_target, clock, stop, observer)
         also = job.settings.get(ALSO, ())
         context = undo_context(job.id, earlier, also=also, run=run, client=client, ledger=ledger)
         return _run(context, job, removing_of(context), stop=stop, observer=observer, read_at=None)
-
-
-@contextmanager
-def _locked(earlier: str, ledger: Ledger) -> Iterator[None]:
-    """Let one process at a time undo a job: two would both deduct its points."""
-    with ledger.exclusive(f"undo-{earlier}", what=f"The undo of job {earlier}"):
-        yield
 
 
 def _opened(

@@ -1,12 +1,16 @@
 """`jobs undo` of coupons, referrals and cards: it deletes exactly the rows that the job created."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bulkops.clock import SystemClock
+from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.workflow import lock_job
 from tests.cli.running import KEY, Ended, Inside
 
 CAMPAIGN = ("--application", "1", "--campaign", "1")
@@ -250,3 +254,13 @@ def test_interrupted_undo_is_resumed_and_asks_no_other_undo(
     assert live(sandbox) == ["CODE-2", "CODE-3"]
     listed = shell.run("jobs", "list", "--json").json["jobs"]
     assert [each["mode"] for each in listed] == ["undo", "create"]
+
+
+def test_undo_of_a_job_in_use_names_its_process(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
+    job = imported(shell, "coupons", coupons(tmp_path / "a.csv", "CODE-1"), *CAMPAIGN)
+    with closing(Ledger.open(str(tmp_path / "state" / "ledger.db"), clock=SystemClock())) as ledger:
+        with lock_job(ledger.job(job), ledger):
+            refused = undone(shell, job)
+        assert (refused.code, f"Job {job} is in use by process" in refused.err) == (5, True), refused.err
+        assert live(sandbox) == ["CODE-1"]
+    assert undone(shell, job).code == 0
