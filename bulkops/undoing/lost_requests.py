@@ -14,7 +14,7 @@ def seconds_until_lost(context: UndoContext, job: JobEntry, chunk: ChunkEntry) -
     `job` is the undo with the chunk. The server may work as long as that undo waits for a response; the result then
     needs the settle time to appear.
     """
-    sent = [event for event in context.ledger.events(job.id, chunk=chunk.number) if event.kind == EventKind.SENT]
+    sent = context.ledger.events(job.id, chunk=chunk.number, kind=EventKind.SENT)
     if not sent:
         return 0.0
     options = RunOptions.from_settings(job.settings)

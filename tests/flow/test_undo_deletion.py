@@ -1,7 +1,9 @@
 """`jobs undo` of coupons, referrals and cards: it deletes exactly the rows that the job created."""
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +206,37 @@ def test_card_that_another_program_created_again_stays(shell: Inside, sandbox: S
         sandbox.state.count("card", identifier="NEW-CARD-1"),
         sandbox.state.count("card", identifier="NEW-CARD-2"),
     ) == (1, 0)
+
+
+def test_card_that_was_created_again_before_a_late_decision_stays(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("identifier,state\nNEW-CARD-1,active\nNEW-CARD-2,active\n")
+    job = imported(shell, "loyalty-cards", file, "--program", "2")
+    now = datetime.now(UTC)
+    late, again = (f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (2, 1))
+    change(sandbox, "UPDATE card SET created = ? WHERE identifier = 'NEW-CARD-1'", again)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+        statement = "UPDATE events SET at = ?, kind = 'evidence', data = ? WHERE job = ? AND kind = 'accepted'"
+        assert ledger.execute(statement, (late, '{"note": "found"}', job)).rowcount == 1
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["undo"]["records"], ended.json["undo"]["others"]) == (0, 1, 1), ended.err
+    assert sandbox.state.count("card", identifier="NEW-CARD-1") == 1
+
+
+def test_cards_of_a_server_with_a_fast_clock_for_rows_are_deleted(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("identifier,state\nNEW-CARD-1,active\n")
+    job = imported(shell, "loyalty-cards", file, "--program", "2")
+    created = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    change(sandbox, "UPDATE card SET created = ? WHERE identifier = 'NEW-CARD-1'", created)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+        assert ledger.execute("UPDATE chunks SET rows_ahead = 3600 WHERE job = ?", (job,)).rowcount == 1
+    assert undone(shell, job).code == 0
+    assert sandbox.state.count("card", identifier="NEW-CARD-1") == 0
 
 
 def test_giveaways_cannot_be_undone_and_are_listed(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
