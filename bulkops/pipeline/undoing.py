@@ -1,7 +1,7 @@
 """Undo an import by deletion or deduction: plan, confirm, run as a job, and read back."""
 
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
 
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, GuardRefused, UsageError
@@ -17,6 +17,7 @@ from bulkops.readback.compare.keyed import RowDifference
 from bulkops.reconciling.result import Reconciliation, Verdict
 from bulkops.settings import Target
 from bulkops.transport.client import ApiClient
+from bulkops.undoing.lost_requests import wait_for_cancelled_undos
 from bulkops.undoing.removals import refuse_changed_removals, removals_path, write_removals
 from bulkops.undoing.runner import UndoRunner
 from bulkops.undoing.undo_context import CHANGED, USED, UndoContext
@@ -33,7 +34,7 @@ from bulkops.undoing.work import Left, Removing, UndoFacts
 from bulkops.upload.options import RunOptions
 from bulkops.upload.start import contract_of, target_of
 from bulkops.upload.stop import Stop, StoppableClock
-from bulkops.upload.workflow import open_client
+from bulkops.upload.workflow import lock_job, open_client
 
 Confirm = Callable[[UndoFacts, JobEntry], None]
 """Receives the facts of an undo and the job that it undoes, before anything is written or sent; raises to stop."""
@@ -54,16 +55,19 @@ def undo_by_removal(
     """Remove the rows or points of a job, as a new job, and read back that they are gone.
 
     UsageError if nothing is left to remove, or if the job may still create rows; GuardRefused if all that is left is in
-    use or was changed.
+    use or was changed. InUse if another process runs the job or undoes it: two undos would both deduct its points.
     """
     with ExitStack() as stack:
-        stack.enter_context(_locked(earlier.id, ledger))
+        stack.enter_context(lock_job(earlier, ledger))
         refuse_unsettled(ledger, earlier)
         target, client = _opened(stack, earlier, ledger, open_target, clock, stop, observer)
         name = undo_name(earlier, clock.now())
         context = undo_context(name, earlier, also=also, run=run, client=client, ledger=ledger)
         stack.enter_context(ledger.exclusive(name, what=f"Job {name}"))
-        removing, read_at = removing_of(context), clock.monotonic()
+        removing = removing_of(context)
+        if not removing.resend_is_safe:
+            wait_for_cancelled_undos(context)
+        read_at = clock.monotonic()
         facts, requests = removing.plan()
         _refuse_nothing(facts, context)
         confirm(facts, earlier)
@@ -89,20 +93,13 @@ def resume_undo(
 ) -> Outcome:
     """Go on with an undo; the caller holds the lock of its job. GuardRefused for another target, or another file."""
     with ExitStack() as stack:
-        stack.enter_context(_locked(job.target[UNDOES], ledger))
         earlier = ledger.job(job.target[UNDOES])
+        stack.enter_context(lock_job(earlier, ledger))
         refuse_changed_removals(job)
         _, client = _opened(stack, earlier, ledger, open_target, clock, stop, observer)
         also = job.settings.get(ALSO, ())
         context = undo_context(job.id, earlier, also=also, run=run, client=client, ledger=ledger)
         return _run(context, job, removing_of(context), stop=stop, observer=observer, read_at=None)
-
-
-@contextmanager
-def _locked(earlier: str, ledger: Ledger) -> Iterator[None]:
-    """Let one process at a time undo a job: two would both deduct its points."""
-    with ledger.exclusive(f"undo-{earlier}", what=f"The undo of job {earlier}"):
-        yield
 
 
 def _opened(
@@ -131,12 +128,12 @@ def _refuse_nothing(facts: UndoFacts, context: UndoContext) -> None:
     if facts.records:
         return
     name = context.earlier.id
-    if kept := facts.kept_used + facts.kept_changed:
+    if facts.kept_used or facts.kept_changed:
         lifted = [word for word, count in ((USED, facts.kept_used), (CHANGED, facts.kept_changed)) if count]
         raise GuardRefused(
-            f"All {kept:,} rows of job {name} that still exist are in use ({facts.kept_used:,}) or were changed "
+            f"The only rows of job {name} that still exist are in use ({facts.kept_used:,}) or were changed "
             f"({facts.kept_changed:,}). Nothing was removed.",
-            hint=f"If they should be removed as well, give {' '.join(f'--also {word}' for word in lifted)}.",
+            hint=f"To remove them as well, give {' '.join(f'--also {word}' for word in lifted)}.",
         )
     if facts.amount is not None and facts.pending:
         raise UsageError(
@@ -193,7 +190,7 @@ def _proved(
 
 def _result(context: UndoContext, job: JobEntry, left: Left, readings: int) -> Reconciliation:
     """Return the result of the last reading; rows that are still at the target count as different."""
-    whole = f"All {job.records:,} records of the undo are confirmed by the target."
+    whole = f"The target confirms all records of the undo ({job.records:,})."
     return Reconciliation(
         contract=context.contract.name,
         verdict=Verdict.MISMATCH if left.count else Verdict.PROVED,

@@ -263,11 +263,14 @@ class ApiClient:
     ) -> int:
         """Send one request that changes rows at the target, once; return the status of its response.
 
-        Errors are those of `post_file`; the content of a successful response is not used.
+        Errors are those of `post_file`. OutcomeUnknown also for a page instead of the response; other content of a
+        successful response is not used.
         """
         timeout = httpx.Timeout(read_seconds, connect=CONNECT_SECONDS, write=WRITE_SECONDS)
         request = self._http.build_request(method, path_of(template, ids), json=body, timeout=timeout)
-        response, _ = self._answered(request, template, None, None)
+        response, content = self._answered(request, template, None, None)
+        if is_page(content):
+            raise _not_json(request, response, content)
         return response.status_code
 
     def _exchange(
@@ -277,14 +280,10 @@ class ApiClient:
         part: FilePart,
         on_departure: Callable[[], None] | None,
     ) -> Response:
-        where = f"{request.method} {request.url.path}"
         response, content = self._answered(request, template, part, on_departure)
         body = parse_json(content)
         if body is None:
-            shown = describe_body(content, hide=redacted)
-            raise OutcomeUnknown(
-                f"The response to {where} is not JSON: the server sent {shown}.", status=response.status_code
-            )
+            raise _not_json(request, response, content)
         return Response(status=response.status_code, body=body, date=parse_http_date(response.headers.get("date")))
 
     def _answered(
@@ -407,6 +406,11 @@ class ApiClient:
     def _refusal(self, response: httpx.Response, content: bytes, where: str, *, reading: bool = False) -> BulkopsError:
         now = parse_http_date(response.headers.get("date")) or self.clock.now()
         return refusal(response.status_code, content, where=where, headers=response.headers, now=now, reading=reading)
+
+
+def _not_json(request: httpx.Request, response: httpx.Response, content: bytes) -> OutcomeUnknown:
+    where, shown = f"{request.method} {request.url.path}", describe_body(content, hide=redacted)
+    return OutcomeUnknown(f"The response to {where} is not JSON: the server sent {shown}.", status=response.status_code)
 
 
 def _connecting(route: ServerRoute) -> dict[str, Any]:

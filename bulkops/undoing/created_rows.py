@@ -3,18 +3,20 @@
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import polars as pl
 
 from bulkops.disk import temporary_file
 from bulkops.errors import DataError, GuardRefused, UsageError
+from bulkops.ledger.events import EventKind
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.compare.canonical import (
     CREATED,
     IMPORT_ID,
     Fold,
     by_lower,
+    by_value,
     cells_named,
     found_frame,
     live_rows,
@@ -29,7 +31,10 @@ from bulkops.readback.parse.warnings import FIELDS, Notes
 from bulkops.transport.client import ApiClient
 from bulkops.undoing.undo_context import UndoContext
 from bulkops.upload.chunk_records import ChunkRecords
+from bulkops.upload.evidence.row_clock import RowClock
+from bulkops.upload.evidence.timeouts import transfer_seconds, working_seconds
 from bulkops.upload.job_files import before_path
+from bulkops.upload.options import RunOptions
 from bulkops.upload.start import refuse_changed_file
 from bulkops_validators.model.contract import BalanceExport, Deletion
 
@@ -129,6 +134,7 @@ class _CreatedReader:
         self._sent: pl.DataFrame | None = None
         self._digests: _SentRows | None = None
         self._excluded: pl.DataFrame | None = None
+        self._latest = ""
         self._used: pl.Series | None = None
         self._frames: list[pl.DataFrame] = []
         self.found = CreatedRows(rows=pl.DataFrame())
@@ -168,7 +174,7 @@ class _CreatedReader:
                     "which rows the job created.",
                     hint="Restore the file.",
                 )
-            self._excluded = self._digests.not_created()
+            self._excluded, self._latest = self._digests.not_created(), _latest(undoing)
         if (export := _deletion(undoing).balances) is not None:
             self._used = _owners_with_points(undoing, export)
         return self._digests
@@ -176,9 +182,7 @@ class _CreatedReader:
     def _in_use(self, live: pl.DataFrame, names: Mapping[str, str], key: pl.Series) -> pl.Series:
         if self._used is not None:
             return key.is_in(self._used.implode())
-        count = cells_named(live, names, _deletion(self._undoing).used)
-        unused = [text for text in count.unique() if decimal(text) in ("", "0")]
-        return ~count.is_in(unused)
+        return ~_zero(cells_named(live, names, _deletion(self._undoing).used))
 
     def _keep(self, rows: pl.DataFrame) -> None:
         """Keep the rows that the job created, and count the others that it is related to."""
@@ -193,7 +197,7 @@ class _CreatedReader:
                 self.found.others += joined.filter(known & ~own).height
             kept = joined.filter(own & known).with_columns(changed=pl.col(SENT) != pl.col(f"{SENT}_file"))
         if self._excluded is not None:
-            created = kept.join(self._excluded, on=KEYS, how="anti").filter(pl.col("created") <= _latest(self._undoing))
+            created = kept.join(self._excluded, on=KEYS, how="anti").filter(pl.col("created") <= self._latest)
             self.found.others += kept.height - created.height
             kept = created
         self._frames.append(kept.select("row", "key", "batch", "created", "used", "changed"))
@@ -206,31 +210,39 @@ class _CreatedReader:
 
 
 def _latest(undoing: UndoContext) -> str:
-    """Return the latest time at which the job can have created a row, as canonical text."""
-    events = undoing.ledger.events(undoing.earlier.id)
-    last = max((event.at for event in events if event.chunk is not None), default=undoing.earlier.created)
-    offset = undoing.client.server_offset or timedelta()
-    return rfc3339(_aware(last) + offset + CLOCK_MARGIN)
+    """Return the latest time at which the job can have created a row, as canonical text.
 
-
-def _aware(moment: datetime) -> datetime:
-    return moment.astimezone()
+    A decision long after a request does not count: without a response, the server works only for a limited time. The
+    clock offsets are those that were measured by the import.
+    """
+    job, ledger = undoing.earlier, undoing.ledger
+    chunks, events = ledger.chunks(job.id), [each for each in ledger.events(job.id) if each.chunk is not None]
+    options = RunOptions.from_settings(job.settings)
+    limit = max(
+        (transfer_seconds(each) + working_seconds(undoing.contract, each, options) for each in chunks), default=0
+    )
+    last = max((event.at for event in events), default=job.created)
+    work = [event.at + timedelta(seconds=limit) for event in events if event.kind == EventKind.SENT]
+    responses = [event.at for event in events if event.kind == EventKind.ACCEPTED]
+    last = min(last, max([*work, *responses], default=last))
+    offsets = [event.clock_offset for event in events if event.clock_offset is not None]
+    offset = timedelta(seconds=offsets[-1]) if offsets else undoing.client.server_offset or timedelta()
+    return rfc3339(last + offset + (RowClock.of(chunks).most or timedelta()) + CLOCK_MARGIN)
 
 
 def _owners_with_points(undoing: UndoContext, export: BalanceExport) -> pl.Series:
     """Return the owners with points, active or pending, by the export of balances."""
-    frames = [
-        cells_named(frame, names := by_lower(frame.columns), export.owner).filter(
-            ~cells_named(frame, names, export.current).is_in(list(_zeros(frame, names, export.current)))
-            | ~cells_named(frame, names, export.pending).is_in(list(_zeros(frame, names, export.pending)))
-        )
-        for frame in read_balances(undoing.client, export, undoing.ids)
-    ]
-    return pl.concat(frames)
+    owners = []
+    for frame in read_balances(undoing.client, export, undoing.ids):
+        names = by_lower(frame.columns)
+        none = [_zero(cells_named(frame, names, column)) for column in (export.current, export.pending)]
+        owners.append(cells_named(frame, names, export.owner).filter(~(none[0] & none[1])))
+    return pl.concat(owners)
 
 
-def _zeros(frame: pl.DataFrame, names: Mapping[str, str], column: str) -> Iterator[str]:
-    return (text for text in cells_named(frame, names, column).unique() if decimal(text) in ("", "0"))
+def _zero(counts: pl.Series) -> pl.Series:
+    """Return which numbers are zero or blank."""
+    return by_value(counts, decimal).is_in(["", "0"])
 
 
 def read_balances(client: ApiClient, export: BalanceExport, ids: Mapping[str, int]) -> Iterator[pl.DataFrame]:

@@ -11,17 +11,25 @@ from decimal import Decimal
 
 import polars as pl
 
-from bulkops.errors import UsageError
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.readback.compare.canonical import by_lower, cells_named
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.fetch.rows import OPEN_END
 from bulkops.readback.fetch.times import rfc3339
-from bulkops.undoing.imported_points import OwnerPoints, balances_of, owner_points, rule_of, total, transactions
+from bulkops.undoing.imported_points import (
+    OwnerPoints,
+    balances_of,
+    owner_points,
+    rule_of,
+    server_now,
+    total,
+    transactions,
+)
 from bulkops.undoing.removals import Removal, first_removal
 from bulkops.undoing.undo_context import UndoContext
 from bulkops.undoing.work import SHOWN, Left, Need, RemovalRequest, StillNeeded, UndoFacts
+from bulkops.wording import counted
 from bulkops_validators.model.contract import Deduction, OwnerDeduction, ProgramKind
 
 LATEST = 2**63 - 1
@@ -50,7 +58,9 @@ class Deducting:
     def plan(self) -> tuple[UndoFacts, Iterable[Iterable[Removal]]]:
         """Read the transactions and balances; return the facts, and one record for each owner and subledger."""
         kind, found = owner_points(self._context, self._marker)
-        balances = balances_of(self._context, kind) if kind is not None else {}
+        if kind is None:
+            return UndoFacts(records=0, requests=0, amount=Decimal(0)), ()
+        balances = balances_of(self._context, kind)
         amounts = [each.deductible(balances.get((each.owner, each.subledger), Decimal(0))) for each in found]
         going = [(each, amount) for each, amount in zip(found, amounts, strict=True) if amount > 0]
         deducted = total(amount for _, amount in going)
@@ -60,7 +70,6 @@ class Deducting:
             amount=deducted,
             pending=total(each.pending for each in found),
             spent=total(each.spent + each.active for each in found) - deducted,
-            file_known=True,
         )
         return facts, ((_removal(each, amount, kind),) for each, amount in going)
 
@@ -68,7 +77,11 @@ class Deducting:
         """Do nothing: each check reads the transactions of its owner."""
 
     def check(self, job: JobEntry, chunk: ChunkEntry) -> StillNeeded:
-        """Return whether a deduction is still needed: its own transaction is missing, and nothing else was deducted."""
+        """Return whether a deduction is still needed.
+
+        Its own transaction must be missing, nothing else may have been deducted, and the points must still be active:
+        otherwise the server would take other points of the owner.
+        """
         removal = first_removal(job, chunk)
         names = [name for name, number in self._subtractions(job, removal) if number > int(removal.seen)]
         times = names.count(self._name(chunk))
@@ -82,6 +95,8 @@ class Deducting:
             return StillNeeded(
                 need=Need.LEAVE, why="points were deducted or spent since the undo began; undo the job again"
             )
+        if removal.until <= server_now(self._context):
+            return StillNeeded(need=Need.LEAVE, why="points have expired since the undo began; undo the job again")
         return StillNeeded(need=Need.SEND)
 
     def _subtractions(self, job: JobEntry, removal: Removal) -> Iterator[tuple[str, int]]:
@@ -129,17 +144,22 @@ class Deducting:
         wrong = [chunk for chunk in chunks if chunk.state is ChunkState.ACCEPTED and seen[self._name(chunk)] != 1]
         skipped = [chunk for chunk in chunks if chunk.state is ChunkState.SKIPPED]
         twice = sum(seen[self._name(chunk)] > 1 for chunk in wrong)
-        texts = [f"{len(wrong) - twice:,} deductions are missing from the transactions"] if len(wrong) > twice else []
-        texts += [f"{twice:,} deductions were made more than once; add these points again by hand"] if twice else []
-        texts += [f"{len(skipped):,} owners spent points meanwhile; undo the job again"] if skipped else []
+        texts = (
+            (len(wrong) - twice, ("deduction is", "deductions are"), "missing from the transactions"),
+            (twice, ("deduction was", "deductions were"), "made more than once; add these points again by hand"),
+            (
+                len(skipped),
+                ("owner was", "owners were"),
+                "left out: points were spent or have expired; undo the job again",
+            ),
+        )
+        why = "; ".join(f"{counted(count, *words)} {rest}" for count, words, rest in texts if count)
         shown = [first_removal(job, chunk).key for chunk in [*wrong, *skipped][:SHOWN]]
-        return Left(count=len(wrong) + len(skipped), keys=tuple(shown), why="; ".join(texts))
+        return Left(count=len(wrong) + len(skipped), keys=tuple(shown), why=why)
 
 
-def _removal(points: OwnerPoints, amount: Decimal, kind: ProgramKind | None) -> Removal:
-    if kind is None:
-        raise UsageError("The program has no transactions.")
+def _removal(points: OwnerPoints, amount: Decimal, kind: ProgramKind) -> Removal:
     return Removal(
         row=points.owner, key=points.owner, amount=f"{amount:f}", subledger=points.subledger, kind=kind.value,
-        seen=points.last,
+        until=points.until, seen=points.last,
     )  # fmt: skip

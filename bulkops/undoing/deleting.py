@@ -10,6 +10,7 @@ from bulkops.undoing.created_rows import CreatedRows, created_rows
 from bulkops.undoing.removals import Removal, first_removal, removal_frame
 from bulkops.undoing.undo_context import CHANGED, USED, UndoContext
 from bulkops.undoing.work import SHOWN, Left, Need, RemovalRequest, StillNeeded, UndoFacts
+from bulkops.wording import counted
 from bulkops_validators.model.contract import BatchDeletion, Deletion
 
 ROWS_AT_ONCE = 10_000
@@ -117,9 +118,9 @@ class Deleting:
         planned = removal_frame(job).select("row", "created")
         there = created_rows(self._context).rows.join(planned, on=["row", "created"], how="semi")
         used = int(there["used"].sum())
-        why = f"{there.height:,} rows are still at the target" if there.height else ""
+        why = f"{counted(there.height, 'row is', 'rows are')} still at the target" if there.height else ""
         if used:
-            why += f"; {used:,} of them are {self._deletion.used_word}"
+            why += f" ({self._deletion.used_word}: {used:,})"
         return Left(count=there.height, keys=tuple(there["key"].head(SHOWN)), why=why)
 
 

@@ -15,8 +15,7 @@ import polars as pl
 
 from bulkops.errors import DataError, GuardRefused, UsageError
 from bulkops.exporting.open_amounts import NEVER, OwnerLots
-from bulkops.readback.compare.canonical import by_lower, canonical_ids, cells_named
-from bulkops.readback.compare.values import instants
+from bulkops.readback.compare.canonical import CREATED, IMPORT_ID, by_lower, cells_named, found_frame
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.fetch.rows import OPEN_END, read_file
 from bulkops.readback.fetch.times import rfc3339
@@ -28,8 +27,6 @@ from bulkops_validators.model.contract import OpenAmounts, ProgramKind, Readback
 OWN = "own"
 CENT = Decimal("0.01")
 FIRST = "1970-01-01T00:00:00Z"
-OWNERS = (("customerProfileId", ProgramKind.PROFILES), ("cardIdentifier", ProgramKind.CARDS))
-"""The columns of a transaction with its owner, and the kind of program that has it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +34,8 @@ class OwnerPoints:
     """The imported points of one owner in one subledger.
 
     `active` points can be deducted, `pending` ones not yet; `spent` ones were used, expired or deducted. `total` is the
-    sum of all active points by the transactions. `last` is the id of the last transaction.
+    sum of all active points by the transactions. `until` is when the first active points of the import expire, and
+    `last` the id of the last transaction.
     """
 
     owner: str
@@ -46,6 +44,7 @@ class OwnerPoints:
     pending: Decimal
     spent: Decimal
     total: Decimal
+    until: str
     last: str
 
     def deductible(self, balance: Decimal) -> Decimal:
@@ -68,8 +67,8 @@ def owner_points(context: UndoContext, marker: str) -> tuple[ProgramKind | None,
     cannot be understood.
     """
     rows = _transactions(context, marker)
-    kind = next((each for n, (_, each) in enumerate(OWNERS) if (rows["kind"] == n).any()), None)
-    now = _server_now(context)
+    kind = next((each for each in rule_of(context.readback).balances if (rows["kind"] == each.value).any()), None)
+    now = server_now(context)
     found = []
     order = ["owner", "subledger", "created", "number"]
     for _, group in groupby(rows.sort(order).iter_rows(named=True), key=lambda row: (row["owner"], row["subledger"])):
@@ -128,32 +127,26 @@ def _booked(context: UndoContext, page: pl.DataFrame, own: list[str], marker: st
     """Return the bookings of a page: owner, kind, subledger, start, end, amount, and the marks of this job."""
     names, readback = by_lower(page.columns), context.readback
     rule = rule_of(readback)
-    owners = [cells_named(page, names, column) for column, _ in OWNERS]
     types = cells_named(page, names, rule.kind)
     odd = types.filter(~types.is_in([rule.addition, rule.subtraction]))
     if odd.len():
         raise DataError(f"The program has a transaction of the unknown type {odd[0]!r}. Nothing was deducted.")
-    created = instants(cells_named(page, names, readback.created))
-    starts, ends = cells_named(page, names, "startDate"), cells_named(page, names, "expiryDate")
-    name = cells_named(page, names, "name")
     taken = types == rule.subtraction
-    return pl.DataFrame(
-        {
-            "owner": owners[0].zip_with(owners[0] != "", owners[1]),
-            "kind": (owners[0] == "").cast(pl.Int8),
-            "subledger": cells_named(page, names, "subledgerId"),
-            "starts": created.zip_with(starts.is_in(["", "immediate"]), instants(starts)),
-            "ends": pl.Series([NEVER]).new_from_index(0, page.height).zip_with(
-                ends.is_in(["", "unlimited"]), instants(ends)
-            ),
-            "amount": cells_named(page, names, "amount"),
-            "created": created,
-            "number": cells_named(page, names, rule.number).cast(pl.Int64, strict=False),
-            "taken": taken,
-            "own": ~taken & canonical_ids(cells_named(page, names, readback.import_id)).is_in(own),
-            "undone": taken & name.str.starts_with(marker),
-        }
-    )  # fmt: skip
+    owners = [(pl.col(each.column), pl.lit(kind.value)) for kind, each in rule.balances.items()]
+    start, end, created = pl.col("startdate"), pl.col("expirydate"), pl.col(CREATED)
+    return found_frame(readback, page).select(
+        owner=pl.coalesce(pl.when(owner != "").then(owner) for owner, _ in owners).fill_null(""),
+        kind=pl.coalesce(pl.when(owner != "").then(kind) for owner, kind in owners),
+        subledger=pl.col("subledgerid"),
+        starts=pl.when(start == "immediate").then(created).otherwise(start),
+        ends=pl.when(end == "unlimited").then(pl.lit(NEVER)).otherwise(end),
+        amount=pl.col("amount"),
+        created=created,
+        number=cells_named(page, names, rule.number).cast(pl.Int64, strict=False),
+        taken=taken,
+        own=~taken & pl.col(IMPORT_ID).is_in(own),
+        undone=taken & pl.col("reason").fill_null("").str.starts_with(marker),
+    )
 
 
 def points_of(bookings: list[dict[str, Any]], waiting: str, now: str) -> OwnerPoints:
@@ -172,20 +165,23 @@ def points_of(bookings: list[dict[str, Any]], waiting: str, now: str) -> OwnerPo
         )  # fmt: skip
     still = list(lots.open_at(now))
     active = [lot for lot in still if lot[3] != waiting and lot[3] <= now]
-    mine = sum((lot[7] for lot in active if lot[6] == OWN), Decimal(0))
-    pending = sum((lot[7] for lot in still if lot[6] == OWN and lot not in active), Decimal(0))
+    own = [lot for lot in active if lot[6] == OWN]
+    mine = total(lot[7] for lot in own)
+    pending = total(lot[7] for lot in still if lot[6] == OWN and lot not in active)
     return OwnerPoints(
         owner=bookings[0]["owner"],
         subledger=bookings[0]["subledger"],
         active=mine,
         pending=pending,
         spent=imported - mine - pending,
-        total=sum((lot[7] for lot in active), Decimal(0)),
+        total=total(lot[7] for lot in active),
+        until=min((lot[4] for lot in own), default=NEVER),
         last=str(max((row["number"] or 0 for row in bookings), default=0)),
     )
 
 
-def _server_now(context: UndoContext) -> str:
+def server_now(context: UndoContext) -> str:
+    """Return the server's present time as canonical text."""
     return rfc3339(context.clock.now() + (context.client.server_offset or timedelta()))
 
 

@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from bulkops.errors import FileChanged, InputUnreadable, Unfinished
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.private import private, private_folder
-from bulkops.upload.body import file_sha256, read_pieces
+from bulkops.upload.body import ChunkBody, file_sha256
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Removal:
 
     `row` is the value in the path of the request: the id of a row, or the owner of points. `key` is its name in
     messages. `batch` is filled if one request deletes the whole batch. `kind` says whether the owner is a profile or a
-    card, and `seen` is its last known transaction.
+    card, `until` is when the first of the points expire, and `seen` is the last known transaction of the owner.
     """
 
     row: str
@@ -33,6 +33,7 @@ class Removal:
     amount: str = ""
     subledger: str = ""
     kind: str = ""
+    until: str = ""
     seen: str = ""
 
 
@@ -92,20 +93,18 @@ def write_removals(path: Path, requests: Iterable[Iterable[Removal]]) -> Removal
     )
 
 
-def removals_of(job: JobEntry, chunk: ChunkEntry) -> Iterator[Removal]:
-    """Yield the records of a chunk."""
-    content = b"".join(read_pieces(job.file_path, chunk.pieces)).decode()
-    for cells in csv.reader(io.StringIO(content, newline="")):
-        yield Removal(**dict(zip(COLUMNS, cells, strict=True)))
-
-
 def first_removal(job: JobEntry, chunk: ChunkEntry) -> Removal:
-    """Return the first record of a chunk: it names the request."""
-    return next(removals_of(job, chunk))
+    """Return the first record of a chunk, which names the request; FileChanged if the chunk has other bytes."""
+    try:
+        content = b"".join(ChunkBody(job.file_path, job.header_end, chunk))
+    except FileChanged:
+        raise _changed(job) from None
+    return Removal(**next(csv.DictReader(io.StringIO(content.decode(), newline=""))))
 
 
 def removal_frame(job: JobEntry) -> pl.DataFrame:
-    """Return all records of an undo job as text columns."""
+    """Return all records of an undo job as text columns; FileChanged if its file has other bytes."""
+    refuse_changed_removals(job)
     return pl.read_csv(job.file_path, schema=dict.fromkeys(COLUMNS, pl.String)).fill_null("")
 
 
@@ -116,10 +115,14 @@ def refuse_changed_removals(job: JobEntry) -> None:
     except InputUnreadable:
         same = False
     if not same:
-        raise FileChanged(
-            f"{job.file_path}, which lists what job {job.id} removes, is missing or was changed.",
-            hint=f"Cancel the job with `bulkops jobs cancel {job.id}`, and undo job {job.undoes} again.",
-        )
+        raise _changed(job)
+
+
+def _changed(job: JobEntry) -> FileChanged:
+    return FileChanged(
+        f"{job.file_path}, which lists what job {job.id} removes, is missing or was changed.",
+        hint=f"Cancel the job with `bulkops jobs cancel {job.id}`, and undo job {job.undoes} again.",
+    )
 
 
 def _lines(rows: Iterable[Sequence[str]]) -> bytes:

@@ -14,7 +14,6 @@ from bulkops.errors import (
 from bulkops.ledger import events
 from bulkops.ledger.events import (
     AlreadyGone,
-    EventKind,
     EvidenceRead,
     Payload,
     ProcessEnded,
@@ -29,6 +28,7 @@ from bulkops.ledger.events import (
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.states import ChunkState
 from bulkops.transport.retries import ATTEMPTS, wait_seconds
+from bulkops.undoing.lost_requests import seconds_until_lost
 from bulkops.undoing.undo_context import UndoContext
 from bulkops.undoing.work import Need, Removing, StillNeeded
 from bulkops.upload.stop import Stop
@@ -167,7 +167,7 @@ class UndoRunner:
             return self._move(chunk, ChunkState.PENDING, again)
         found = self._removing.check(self._job, chunk)
         if found.need is not Need.DONE:
-            self._context.client.notifier.pause(self._patience(chunk))
+            self._wait_for_work(chunk)
             found = self._removing.check(self._job, chunk)
         if not found.certain:
             undecided = self._context.ledger.mark(
@@ -180,10 +180,8 @@ class UndoRunner:
         absent = Resendable(reason="two readings, separated by the settle time, show no trace of the request")
         return self._move(chunk, ChunkState.PENDING, absent, message="")
 
-    def _patience(self, chunk: ChunkEntry) -> float:
-        """Return the seconds until a request without a response can no longer be about to do its work."""
-        options = self._context.options
-        sent = [e for e in self._context.ledger.events(self._job.id, chunk=chunk.number) if e.kind == EventKind.SENT]
-        longest = self._context.read_seconds + options.settle
-        passed = (self._context.clock.now() - sent[-1].at).total_seconds() if sent else 0.0
-        return max(options.settle, min(longest, longest - passed))
+    def _wait_for_work(self, chunk: ChunkEntry) -> None:
+        """Wait until the server can no longer do the work of a request without a response, at least the settle time."""
+        seconds = max(self._context.options.settle, seconds_until_lost(self._context, self._job, chunk))
+        text = f"Waiting {seconds:,.0f} s, then reading again: the response to request {chunk.number} is missing."
+        self._context.client.notifier.wait(seconds, text)

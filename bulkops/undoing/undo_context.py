@@ -7,7 +7,7 @@ from bulkops.clock import Clock
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
 from bulkops.transport.client import ApiClient
-from bulkops.upload.evidence.timeouts import RESPONSE_SECONDS
+from bulkops.upload.evidence.timeouts import response_seconds
 from bulkops.upload.options import RunOptions
 from bulkops_validators.model.contract import Contract, Readback
 
@@ -33,4 +33,4 @@ class UndoContext:
     @property
     def read_seconds(self) -> float:
         """The seconds to wait for the response to a request."""
-        return RESPONSE_SECONDS if self.options.response_timeout is None else self.options.response_timeout
+        return response_seconds(self.options)

@@ -1,12 +1,18 @@
 """`jobs undo` of coupons, referrals and cards: it deletes exactly the rows that the job created."""
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bulkops.clock import SystemClock
+from bulkops.ledger.store import Ledger
 from bulkops.sandbox.serve import SandboxServer
+from bulkops.upload.workflow import lock_job
 from tests.cli.running import KEY, Ended, Inside
 
 CAMPAIGN = ("--application", "1", "--campaign", "1")
@@ -202,6 +208,37 @@ def test_card_that_another_program_created_again_stays(shell: Inside, sandbox: S
     ) == (1, 0)
 
 
+def test_card_that_was_created_again_before_a_late_decision_stays(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("identifier,state\nNEW-CARD-1,active\nNEW-CARD-2,active\n")
+    job = imported(shell, "loyalty-cards", file, "--program", "2")
+    now = datetime.now(UTC)
+    late, again = (f"{now + timedelta(hours=hours):%Y-%m-%dT%H:%M:%SZ}" for hours in (2, 1))
+    change(sandbox, "UPDATE card SET created = ? WHERE identifier = 'NEW-CARD-1'", again)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+        statement = "UPDATE events SET at = ?, kind = 'evidence', data = ? WHERE job = ? AND kind = 'accepted'"
+        assert ledger.execute(statement, (late, '{"note": "found"}', job)).rowcount == 1
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["undo"]["records"], ended.json["undo"]["others"]) == (0, 1, 1), ended.err
+    assert sandbox.state.count("card", identifier="NEW-CARD-1") == 1
+
+
+def test_cards_of_a_server_with_a_fast_clock_for_rows_are_deleted(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "c.csv"
+    file.write_text("identifier,state\nNEW-CARD-1,active\n")
+    job = imported(shell, "loyalty-cards", file, "--program", "2")
+    created = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    change(sandbox, "UPDATE card SET created = ? WHERE identifier = 'NEW-CARD-1'", created)
+    with closing(sqlite3.connect(tmp_path / "state" / "ledger.db")) as ledger, ledger:
+        assert ledger.execute("UPDATE chunks SET rows_ahead = 3600 WHERE job = ?", (job,)).rowcount == 1
+    assert undone(shell, job).code == 0
+    assert sandbox.state.count("card", identifier="NEW-CARD-1") == 0
+
+
 def test_giveaways_cannot_be_undone_and_are_listed(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
     file, out = tmp_path / "g.csv", tmp_path / "codes.csv"
     file.write_text("code\nGIFT-1\nGIFT-2\n")
@@ -250,3 +287,13 @@ def test_interrupted_undo_is_resumed_and_asks_no_other_undo(
     assert live(sandbox) == ["CODE-2", "CODE-3"]
     listed = shell.run("jobs", "list", "--json").json["jobs"]
     assert [each["mode"] for each in listed] == ["undo", "create"]
+
+
+def test_undo_of_a_job_in_use_names_its_process(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
+    job = imported(shell, "coupons", coupons(tmp_path / "a.csv", "CODE-1"), *CAMPAIGN)
+    with closing(Ledger.open(str(tmp_path / "state" / "ledger.db"), clock=SystemClock())) as ledger:
+        with lock_job(ledger.job(job), ledger):
+            refused = undone(shell, job)
+        assert (refused.code, f"Job {job} is in use by process" in refused.err) == (5, True), refused.err
+        assert live(sandbox) == ["CODE-1"]
+    assert undone(shell, job).code == 0

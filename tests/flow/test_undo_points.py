@@ -1,7 +1,10 @@
 """`jobs undo` of points: it deducts what is left of the import, from each owner once, whatever gets lost on the way."""
 
+import re
+import socket
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ import pytest
 
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import KEY, Ended, Inside
+from tests.network.relays import listening
 
 HEADER = "customerprofileid,amount,startdate,expirydate,subledgerid\n"
 
@@ -185,3 +189,112 @@ def test_undo_in_a_program_without_transactions_has_nothing_to_deduct(
         connection.execute("DELETE FROM point")
     ended = undone(shell, job)
     assert (ended.code, "nothing left to undo" in ended.err) == (2, True), ended.err
+
+
+def test_undo_after_a_cancelled_one_waits_for_its_lost_request(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.errors import Interrupted
+    from bulkops.undoing.runner import UndoRunner
+
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+
+    def ended(*_: Any) -> Any:
+        raise Interrupted("Interrupted.")
+
+    monkeypatch.setattr(UndoRunner, "_settle", ended)
+    sandbox.set_faults("removeLoyaltyPoints@1=late:1")
+    cut = undone(shell, job, patience=2)
+    assert (cut.code, cut.json["records"]["in_doubt"]) == (130, 1), cut.err
+    monkeypatch.undo()
+    assert shell.run("jobs", "cancel", cut.json["job"], "--yes").code == 0
+    again = undone(shell, job, patience=0.5)
+    assert (again.code, "nothing left to undo" in again.err) == (2, True), again.err
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(100)}
+
+
+@pytest.mark.parametrize("amount", ["90.00", None])
+def test_undo_file_that_changes_during_the_run_deducts_nothing(
+    amount: str | None, shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.undoing.runner import UndoRunner
+
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    run = UndoRunner.run
+
+    def changed_first(self: UndoRunner) -> Any:
+        (file,) = (tmp_path / "state").rglob("undo.csv")
+        file.write_text(file.read_text().replace(",10.00,", f",{amount},") if amount else "")
+        return run(self)
+
+    monkeypatch.setattr(UndoRunner, "run", changed_first)
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["records"]["pending"]) == (5, 1), ended.err
+    assert "undo.csv" in ended.json["error"]["message"]
+    assert f"jobs cancel {ended.json['job']}" in ended.json["error"]["hint"]
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(110)}
+
+
+def test_login_page_instead_of_a_response_is_not_a_deduction(sandbox: SandboxServer, tmp_path: Path) -> None:
+    page = b"<!DOCTYPE html><title>Sign in</title>"
+    behind, pages = int(sandbox.base_url.rsplit(":", 1)[1]), [page]
+
+    def passed_on(connection: socket.socket) -> None:
+        """Pass on one request; the first that changes something gets a page of a login instead of its response."""
+        data = connection.recv(65_536)
+        if data.startswith(b"PUT") and pages:
+            head = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n"
+            connection.sendall(head + b"Content-Length: %d\r\n\r\n" % len(page) + pages.pop())
+            return
+        with socket.create_connection(("127.0.0.1", behind)) as server:
+            server.sendall(data.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+            server.settimeout(5)
+            length = int((re.findall(rb"(?i)content-length: (\d+)", data) or [b"0"])[0])
+            while len(data.partition(b"\r\n\r\n")[2]) < length:
+                data += (block := connection.recv(65_536))
+                server.sendall(block)
+            while block := server.recv(65_536):
+                connection.sendall(block)
+
+    with listening(passed_on) as port:
+        shell = Inside(tmp_path / "state", f"http://127.0.0.1:{port}")
+        job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+        ended = undone(shell, job)
+    assert (ended.code, pages, ended.json["reconciliation"]["verdict"]) == (0, [], "proved"), ended.err
+    assert balances(sandbox) == {("customer-0001", ""): Decimal(0)}
+
+
+def test_points_with_the_zero_time_as_their_end_are_deducted(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,,")
+    with sandbox.state.database.writing() as connection:
+        connection.execute("UPDATE point SET expirydate = '0001-01-01T00:00:00Z'")
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["undo"]["amount"]) == (0, "10.00"), ended.err
+
+
+def test_points_that_expire_during_the_undo_are_not_taken_from_others(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bulkops.undoing.runner import UndoRunner
+
+    job = imported(shell, tmp_path / "p.csv", "customer-0001,10,,2090-01-01T00:00:00Z,")
+    imported(shell, tmp_path / "own.csv", "customer-0001,100,,,")
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    with sandbox.state.database.writing() as connection:
+        values = (f"{end:%Y-%m-%dT%H:%M:%SZ}", end.timestamp())
+        connection.execute("UPDATE point SET expirydate = ?, ends = ? WHERE amount = '10'", values)
+    run = UndoRunner.run
+
+    def expired_first(self: UndoRunner) -> Any:
+        time.sleep(max(0, end.timestamp() - time.time()))
+        return run(self)
+
+    monkeypatch.setattr(UndoRunner, "run", expired_first)
+    ended = undone(shell, job)
+    assert (ended.json["undo"]["records"], balances(sandbox)) == (1, {("customer-0001", ""): Decimal(100)}), ended.err
+    assert (ended.code, ended.json["records"]["skipped"]) == (1, 1)
+    assert "expired" in ended.json["chunks"][0]["message"]

@@ -1,5 +1,8 @@
 """Compute how long a response may take, and how long to wait before a missing row counts as absent."""
 
+from datetime import timedelta
+
+from bulkops.clock import Clock
 from bulkops.ledger.events import Event, EventKind, OutcomeUnknown, ProcessEnded
 from bulkops.ledger.models import ChunkEntry
 from bulkops.upload.context import JobContext
@@ -21,8 +24,12 @@ def read_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> 
 
 def working_seconds(contract: Contract, chunk: ChunkEntry, options: RunOptions) -> float:
     """Return how many seconds the server may work on a request: the documented limit, else the wait for a response."""
-    base = RESPONSE_SECONDS if options.response_timeout is None else options.response_timeout
-    return contract.timeout_seconds or base + transfer_seconds(chunk)
+    return contract.timeout_seconds or response_seconds(options) + transfer_seconds(chunk)
+
+
+def response_seconds(options: RunOptions) -> float:
+    """Return how many seconds to wait for the response to a request without a file."""
+    return RESPONSE_SECONDS if options.response_timeout is None else options.response_timeout
 
 
 def transfer_seconds(chunk: ChunkEntry) -> float:
@@ -83,13 +90,18 @@ def _last_request(context: JobContext, chunk: ChunkEntry) -> tuple[Event | None,
 
 
 def _left(context: JobContext, event: Event, limit: float) -> float:
-    """Return the remaining seconds of a time limit that started with an event.
+    """Return the remaining seconds of a time limit that started with an event of a job."""
+    return remaining(event, limit, clock=context.clock, offset=context.client.server_offset)
 
-    Both this machine's clock and the server's may have been set since. The clock by which less time has passed decides:
-    waiting too long costs time, waiting too short can duplicate records.
+
+def remaining(event: Event, limit: float, *, clock: Clock, offset: timedelta | None) -> float:
+    """Return the remaining seconds of a time limit that started with an event; below 0 if it is over.
+
+    `offset` is by how much the server's clock is ahead now. Both this machine's clock and the server's may have been
+    set since. The clock by which less time has passed decides: waiting too long costs time, waiting too short can
+    duplicate records.
     """
-    passed = (context.clock.now() - event.at).total_seconds()
-    then, now = event.clock_offset, context.client.server_offset
-    if then is not None and now is not None:
-        passed = min(passed, passed + now.total_seconds() - then)
+    passed = (clock.now() - event.at).total_seconds()
+    if event.clock_offset is not None and offset is not None:
+        passed = min(passed, passed + offset.total_seconds() - event.clock_offset)
     return min(limit, limit - passed)
