@@ -159,9 +159,10 @@ def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
     lines = sample[:_SAMPLE].split(b"\n")[:_SAMPLED]
 
     def likelihood(separator: int) -> tuple[int, int, bool]:
-        known = sum(fold(annotated(field.name)) in folded for field in _fields(line, separator))
-        sign = bytes((separator,))
-        count = line.count(sign)
+        fields = _fields(line, separator)
+        known = sum(fold(annotated(field.name)) in folded for field in fields)
+        # A sign inside a quoted name separates nothing.
+        sign, count = bytes((separator,)), len(fields) - 1
         agreeing = sum(count > 0 and other.count(sign) == count for other in lines)
         return known, agreeing, separator == ord(",")
 

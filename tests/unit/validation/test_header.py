@@ -51,6 +51,11 @@ def test_a_column_name_in_another_spelling_is_still_recognised() -> None:
     assert read_header(b" Value ;LIMITVAL;x", CONTRACTS["coupons"]).columns == ("value", "limitval", None)
 
 
+def test_a_sign_inside_quoted_names_is_not_the_separator() -> None:
+    header = read_header(b'"note; text"', CONTRACTS["coupons"], sample=b'"x; y"\n' * 3)
+    assert (header.names, header.separator) == (("note; text",), ord(","))
+
+
 WORDS = {
     "coupons": {
         "Code": "value", "Coupon Code": "value", "coupon_code": "value", "Discount Code": "value",
