@@ -53,6 +53,7 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.validation, "loyalty-tiers", b',,expirydate\n,,"\xaf\n"a\n'),
         (invariants.validation, "loyalty-tiers", b"subledgerid\n@x\nA\n@x"),
         (invariants.validation, "audiences", b'"\n"\r'),
+        (invariants.validation, "store-budgets", b"store_integration_id\n###\t###\nA 1\n"),
         (invariants.repair, "attribute-values", b"\xef\xbb\xbfitem\r\n00123456,\r\n(2 rows affected)\n"),
         (invariants.repair, "store-budgets", b"a|limit\rTotal,"),
         (invariants.validation, "store-budgets", b"store_integration_id,limit\nA,5\nB,6,"),

@@ -313,6 +313,13 @@ def test_a_footer_line_is_one_finding_of_its_own_rule(contract: Contract, footer
         assert check(contract, data, block_bytes=size).findings == report.findings
 
 
+@pytest.mark.parametrize("cell", ["#\tnote", "//\tnote", "--\tnote", '"\t---"', '";---"', '",---"'])
+@pytest.mark.parametrize("other", ["ABCD", "AB CD"])
+def test_a_comment_without_a_blank_is_found_whatever_the_other_cells_contain(cell: str, other: str) -> None:
+    report = check("coupons", f"value\n{cell}\n{other}\n".encode(), select=("STR",))
+    assert [(finding.code, finding.line) for finding in report.findings] == [("STR117", 2)]
+
+
 def test_a_rule_below_the_header_is_one_finding() -> None:
     assert check("coupons", b"value,limitval\n-----,-----\nCODE1,1\n").counts == {"STR117": 1}
     assert check("coupons", b"value,limitval\n-----,-1\nCODE1,1\n").counts["VAL103"] == 1
