@@ -24,6 +24,7 @@ _SAMPLE, _SAMPLED = 1 << 16, 20
 """Bytes and lines after the header that help to find the separator."""
 _NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+QUOTED = re.compile(rb'"[^"]*"')
 SEPARATORS = b",;\t|"
 SEPARATOR_NAMES = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
 
@@ -167,6 +168,12 @@ def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
         return known, agreeing, separator == ord(",")
 
     return max(SEPARATORS, key=likelihood)
+
+
+def lone_return(line: bytes) -> int:
+    """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
+    blanked = QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
+    return blanked.find(b"\r")
 
 
 def annotated(name: str) -> str:

@@ -69,6 +69,7 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.repair, "store-budgets", b"\xef\xbb\xbf;limit\r\n\xef\xbb\xbf;limit\r\n"),
         (invariants.repair, "loyalty-points", b'identifier,amount,,\r\n<<<<<<< HEAD,"12,50"\n'),
         (invariants.repair, "giveaways", b'"||"\n\xcf||'),
+        (invariants.repair, "store-budgets", b'Report\n\n"""store_integration_id"";""limit "\r"\n \n'),
         (invariants.validation, "stores", b'store_integration_id\na\n"\xef\xbf\xbeA"\ry"z\n\rb,c\r\x1a'),
     ],
 )

@@ -81,6 +81,10 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
 
 
+def test_names_behind_a_carriage_return_make_no_header_of_a_lower_line() -> None:
+    assert "HDR111" not in check("coupons", b"Report\nx\r,value,limitval\nABCD,1,1\n").counts
+
+
 @ALL
 def test_a_misnamed_required_column_is_one_finding_with_the_command(contract: Contract) -> None:
     header, rest = file_of(contract).split("\n", 1)
