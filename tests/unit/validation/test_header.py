@@ -89,6 +89,13 @@ def test_a_renamed_column_is_checked_under_its_new_name() -> None:
     assert [fault.code for fault in header.faults] == ["HDR103"]
 
 
+@pytest.mark.parametrize("line", [b"limitval (%s),value", b"value (%s),Value"])
+def test_masked_names_are_in_no_command_that_renames_a_column(line: bytes) -> None:
+    faults = read_header(line % b"the note is too long for a name", CONTRACTS["coupons"], mask=True).faults
+    assert [fault.rename for fault in faults if fault.code in {"HDR115", "HDR116"}] == [None]
+    assert not any("=" in fault.message for fault in faults)
+
+
 def test_masked_findings_of_contested_columns_contain_no_value() -> None:
     (fault,) = read_header(b"Code,Value", CONTRACTS["coupons"], mask=True).faults
     assert "'Code' and 'Value'" in fault.message
