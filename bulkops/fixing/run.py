@@ -43,8 +43,7 @@ def fix_file(
     refuse_renames(source.path, scan.file_start, contract, options.renames)
     if options.unsafe and any(notice.code == "HDR112" for notice in scan.file_start.notices):
         options, scan = _as_import_file(contract, source, scan, options)
-    again = _readable_after_rewrite(scan) or scan.unread or _loses_columns(scan) or (options.unsafe and scan.short)
-    if not options.unsafe and not scan.withheld and not scan.extra and not again:
+    if not options.unsafe and not scan.withheld and not scan.extra and not _may_read_otherwise(scan, options):
         rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
         return report
     with temporary_file() as copy:
@@ -53,7 +52,7 @@ def fix_file(
         scan_of_copy = rewrite_without_collisions(contract, source, scan, first, options)
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
-        left = _finish_copy(contract, copy, origins, target, options, again=again, earlier=scan, scan=scan_of_copy)
+        left = _finish_copy(contract, copy, origins, target, options, earlier=scan, scan=scan_of_copy)
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
     return report
@@ -115,6 +114,12 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
     return scan.misread and header is not None and (header.separator != ord(",") or bool(scan.surplus))
 
 
+def _may_read_otherwise(scan: FileScan, options: FixOptions) -> bool:
+    """Return whether a repaired copy may have records that this scan could not read, or could not complete."""
+    completed = options.unsafe and scan.short
+    return _readable_after_rewrite(scan) or scan.unread or _loses_columns(scan) or completed
+
+
 def _loses_columns(scan: FileScan) -> bool:
     """Return whether columns without a name are removed, now or after other records, and records may then fit.
 
@@ -124,6 +129,14 @@ def _loses_columns(scan: FileScan) -> bool:
     header = scan.file_start.header
     nameless = header is not None and not all(name.strip() for name in header.names)
     return nameless and (bool(scan.touched) or 0 in scan.surplus)
+
+
+def _shows_more(scan: FileScan, earlier: FileScan) -> bool:
+    """Return whether a copy shows what to repair, and the file from which it was made did not."""
+    # Once other records are removed, all remaining ones may have surplus fields. Repaired records are new evidence of
+    # the form of first cells, so more records may lose surplus fields, or be completed.
+    resembling = scan.extra and scan.evidence.first != earlier.evidence.first
+    return bool(scan.surplus) or scan.evidence.all_surplus or resembling or _begins_otherwise(scan, earlier)
 
 
 def _begins_otherwise(scan: FileScan, earlier: FileScan) -> bool:
@@ -166,26 +179,20 @@ def _finish_copy(
     writer: RepairWriter,
     options: FixOptions,
     *,
-    again: bool,
     earlier: FileScan,
-    may_end: bool = False,
     scan: FileScan | None = None,
 ) -> FileScan:
     """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
 
-    One repair may make another possible.
+    One repair may make another possible; a pass that changes nothing is the last one.
 
     `earlier` is the scan of the file from which this copy was made, and `scan` that of the copy, if it is known.
-    `may_end`: if the last pass changed nothing, it was the last.
     """
     source = stream_source("The repaired copy", copy)
     scan = scan or scan_file(contract, source)
     _refuse_other_lines(scan)
-    # Once other records are removed, all remaining ones may have surplus fields. Repaired records are new evidence of
-    # the form of first cells, so more records may lose surplus fields, or be completed.
-    resembling = scan.extra and scan.evidence.first != earlier.evidence.first
-    again = again or bool(scan.surplus) or scan.evidence.all_surplus or resembling or _begins_otherwise(scan, earlier)
-    again = again and not (may_end and scan.sha256 == earlier.sha256)
+    changed = scan.sha256 != earlier.sha256
+    again = changed and (_may_read_otherwise(earlier, options) or _shows_more(scan, earlier))
     if not again and not (options.unsafe and needs_second_pass(scan)):
         copy.seek(0)
         shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
@@ -198,5 +205,4 @@ def _finish_copy(
             rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
         else:
             write_second_pass(contract, source, scan, target, origins)
-        again = (again and (_readable_after_rewrite(scan) or scan.unread)) or (options.unsafe and scan.short)
-        return _finish_copy(contract, following, later, writer, options, again=again, earlier=scan, may_end=True)
+        return _finish_copy(contract, following, later, writer, options, earlier=scan)

@@ -15,7 +15,7 @@ from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.likely_encodings import describe_readings
 from bulkops.validation.column_names import synonym
-from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS, Header, spelt_names
+from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS, Header, lone_return, spelt_names
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES
@@ -97,7 +97,10 @@ def header_below(data: bytes, contract: Contract, renames: Mapping[str, str]) ->
         if not number and known:
             return 0
         named = number > 0 and 0 < known * 2 >= fields
-        if named and _is_whole(line, contract, renames) and content_kind(line) is None:
+        # The rest of the line is not part of the header.
+        lone = lone_return(line)
+        names = line if lone < 0 else line[:lone]
+        if named and _is_whole(names, contract, renames) and content_kind(line) is None:
             return at
         at = end
         if at >= len(data):

@@ -24,6 +24,7 @@ _SAMPLE, _SAMPLED = 1 << 16, 20
 """Bytes and lines after the header that help to find the separator."""
 _NOTE = re.compile(r"(?<=\S)\s*[(\[].*$")
 _CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+QUOTED = re.compile(rb'"[^"]*"')
 SEPARATORS = b",;\t|"
 SEPARATOR_NAMES = {b",": "a comma", b";": "a semicolon", b"\t": "a tab", b"|": "a vertical bar"}
 
@@ -67,8 +68,15 @@ class Header:
 
 @dataclass(frozen=True)
 class _Field:
+    """A name of a header and its offset; `shown` is the name as messages show it."""
+
     name: str
     at: int
+    shown: str
+
+
+_NameFault = tuple[str, str, str | None]
+"""The defect of a name: code, message, and the column to which renaming it would fix the defect."""
 
 
 def read_header(
@@ -99,7 +107,7 @@ def read_header(
             hint="Name a file with the header of the contract.",
         )
     names = tuple(field.name for field in fields)
-    fields = [_Field(renames.get(field.name, field.name), field.at) for field in fields]
+    fields = [_shown(renames.get(field.name, field.name), field.at, contract, mask=mask) for field in fields]
     quoted = tuple(line[field.at : field.at + 1] == b'"' for field in fields)
     faults: list[HeaderFault] = [*byte_faults, *_quote_faults(line, separator)]
     if separator != ord(","):
@@ -111,13 +119,12 @@ def read_header(
         columns_are = f"the columns of {contract.name} are {', '.join(contract.column_names)}"
         message = f"the first line looks like data{shown}; {columns_are}"
         return Header(guessed, separator, (*faults, HeaderFault("HDR107", message)), names, quoted)
-    visible = [_Field(_visible(field.name, contract) if mask else field.name, field.at) for field in fields]
-    columns, named = _assign(fields, visible, contract)
+    columns, named = _assign(fields, contract)
     rivals = rivals_of([field.name for field in fields], columns, contract)
     columns = tuple(None if name in rivals else name for name in columns)
     contested = {place for places in rivals.values() for place in places}
     faults += [fault for fault in named if fault.field is None or fault.field - 1 not in contested]
-    faults += [_contested(column, [visible[place] for place in places], places) for column, places in rivals.items()]
+    faults += [_contested(column, [fields[place] for place in places], places) for column, places in rivals.items()]
     faults += _missing(columns, fields, contract, besides=rivals)
     return Header(columns, separator, _with_causes(faults), names, quoted)
 
@@ -159,13 +166,20 @@ def _separator(line: bytes, names: Collection[str], sample: bytes) -> int:
     lines = sample[:_SAMPLE].split(b"\n")[:_SAMPLED]
 
     def likelihood(separator: int) -> tuple[int, int, bool]:
-        known = sum(fold(annotated(field.name)) in folded for field in _fields(line, separator))
-        sign = bytes((separator,))
-        count = line.count(sign)
+        fields = _fields(line, separator)
+        known = sum(fold(annotated(field.name)) in folded for field in fields)
+        # A sign inside a quoted name separates nothing.
+        sign, count = bytes((separator,)), len(fields) - 1
         agreeing = sum(count > 0 and other.count(sign) == count for other in lines)
         return known, agreeing, separator == ord(",")
 
     return max(SEPARATORS, key=likelihood)
+
+
+def lone_return(line: bytes) -> int:
+    """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
+    blanked = QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
+    return blanked.find(b"\r")
 
 
 def annotated(name: str) -> str:
@@ -179,7 +193,7 @@ def spelt_names(line: bytes, separator: int) -> tuple[str, ...]:
 
 
 def _fields(line: bytes, separator: int) -> list[_Field]:
-    return [_Field(name, at) for name, at in _names(line, separator)]
+    return [_Field(name, at, name) for name, at in _names(line, separator)]
 
 
 def _names(line: bytes, separator: int) -> Iterator[tuple[str, int]]:
@@ -211,61 +225,59 @@ def _looks_like_data(fields: list[_Field], contract: Contract) -> bool:
     return any(any(c.isdigit() for c in name) or name.lstrip()[:1] in {"{", ""} or len(name) > 60 for name in names)
 
 
-def _visible(name: str, contract: Contract) -> str:
-    """Return a name as a masked message shows it: in a file without a header, the name may be a value."""
-    return name if not name.strip() or suggestion(name, contract) else masked(name)
+def _shown(name: str, at: int, contract: Contract, *, mask: bool) -> _Field:
+    """Return a name with its form in messages: in a masked file without a header, the name may be a value."""
+    hidden = mask and name.strip() and not suggestion(name, contract)
+    return _Field(name, at, masked(name) if hidden else name)
 
 
-def _assign(
-    fields: list[_Field], visible: list[_Field], contract: Contract
-) -> tuple[tuple[str | None, ...], list[HeaderFault]]:
-    """Return the column of each field and the defects of the names; messages use the names in `visible`."""
+def _assign(fields: list[_Field], contract: Contract) -> tuple[tuple[str | None, ...], list[HeaderFault]]:
+    """Return the column of each field and the defects of the names."""
     exact = {contract.header_names.get(field.name) for field in fields}
     unnamed = [column for column in contract.column_names if column not in exact]
     columns: list[str | None] = []
-    taken: dict[str | None, str] = {}
+    taken: dict[str | None, _Field] = {}
     faults: list[HeaderFault] = []
-    for position, (field, shown) in enumerate(zip(fields, visible, strict=True), start=1):
+    for position, field in enumerate(fields, start=1):
         free = [column for column in unnamed if column not in taken]
-        name, fault = _known(field.name, shown.name, contract, free=free)
+        name, fault = _known(field, contract, free=free)
         if name in taken and name is not None:
-            fault, name = _repeated(shown.name, name, taken[name]), None
+            fault, name = ("HDR103", _repeated(field, name, taken[name]), None), None
         columns.append(name)
-        taken.setdefault(name, field.name)
+        taken.setdefault(name, field)
         if fault is not None:
-            means = _meaning(fault[0], field.name, contract, free)
-            rename = _renaming(shown.name, means) if means else None
-            faults.append(HeaderFault(fault[0], fault[1], shown.name, field.at, position, rename))
-            if fault[0] == "HDR106" and field.name != field.name.strip():
+            code, message, means = fault
+            faults.append(HeaderFault(code, message, field.shown, field.at, position, _renaming(field, means)))
+            if code == "HDR106" and field.name != field.name.strip():
                 faults.append(_padded(field, position))
     seen: Counter[str] = Counter()
-    for place, (field, shown) in enumerate(zip(fields, visible, strict=True), start=1):
+    for place, field in enumerate(fields, start=1):
         seen[field.name] += 1
         if seen[field.name] > 1 and field.name and field.name not in contract.header_names:
-            faults.append(
-                HeaderFault("HDR103", f"the column {shown.name!r} appears twice", shown.name, shown.at, place)
-            )
+            message = f"the column {field.shown!r} appears twice"
+            faults.append(HeaderFault("HDR103", message, field.shown, field.at, place))
     return tuple(columns), faults
 
 
-def _repeated(name: str, column: str, first: str) -> tuple[str, str]:
-    """Return the defect of a name for a column that `first` already names."""
-    if name == first:
-        return "HDR103", f"the column {name!r} appears twice"
-    if column == first:
-        return "HDR103", f"the column {name!r} means {column!r}, which the file already has"
-    return "HDR103", f"the column {name!r} means the same column as {first!r}; remove one of them"
+def _repeated(field: _Field, column: str, first: _Field) -> str:
+    """Return the message about a name for a column that `first` already names."""
+    if field.name == first.name:
+        return f"the column {field.shown!r} appears twice"
+    if column == first.name:
+        return f"the column {field.shown!r} means {column!r}, which the file already has"
+    return f"the column {field.shown!r} means the same column as {first.shown!r}; remove one of them"
 
 
 def _contested(column: str, rivals: list[_Field], places: list[int]) -> HeaderFault:
     """Return the defect of several names that could all mean the same column."""
-    *others, last = (repr(rival.name) for rival in rivals)
-    rename = _renaming(rivals[0].name, column)
+    *others, last = (repr(rival.shown) for rival in rivals)
+    rename = _renaming(rivals[0], column)
+    option = "--rename" if rename is None else f"--rename {shlex.quote(rename)}"
     message = (
         f"{', '.join(others)} and {last} could each be the column {column!r}, so bulkops uses none of them; "
-        f"choose one, for example with `bulkops fix --rename {shlex.quote(rename)}`"
+        f"choose one, for example with `bulkops fix {option}`"
     )
-    return HeaderFault("HDR116", message, rivals[0].name, rivals[0].at, places[0] + 1, rename)
+    return HeaderFault("HDR116", message, rivals[0].shown, rivals[0].at, places[0] + 1, rename)
 
 
 def _padded(field: _Field, position: int) -> HeaderFault:
@@ -273,42 +285,36 @@ def _padded(field: _Field, position: int) -> HeaderFault:
     return HeaderFault("HDR105", message, field.name, field.at, position)
 
 
-def _known(name: str, shown: str, contract: Contract, *, free: list[str]) -> tuple[str | None, tuple[str, str] | None]:
-    """Return the column that a name means, and the code and message of its defect.
+def _known(field: _Field, contract: Contract, *, free: list[str]) -> tuple[str | None, _NameFault | None]:
+    """Return the column that a name means, and the defect of the name.
 
-    `shown` is the name as the message shows it; `free` are the columns that no other name means.
+    `free` are the columns that no other name means.
     """
-    names = contract.header_names
+    name, shown, names = field.name, field.shown, contract.header_names
     if name in names:
         return names[name], None
     if not name.strip():
-        return None, ("HDR104", "a column has no name")
+        return None, ("HDR104", "a column has no name", None)
     if (inner := name.strip()) in names:
-        return names[inner], ("HDR105", f"the column name {name!r} has blanks around it")
+        return names[inner], ("HDR105", f"the column name {name!r} has blanks around it", None)
     for written, column in names.items():
         if inner.lower() == written.lower():
-            return column, ("HDR106", f"the column {name!r} must be spelled {written!r}")
+            return column, ("HDR106", f"the column {name!r} must be spelled {written!r}", None)
     if (bare := annotated(inner)) in names:
-        return names[bare], ("HDR115", f"the column {shown!r} is read as {bare!r}, without the note behind the name")
+        text = f"the column {shown!r} is read as {bare!r}, without the note behind the name"
+        return names[bare], ("HDR115", text, bare)
     near, rival = suggestion(name, contract, among=free), synonym(name, contract)
     hint = f"did you mean {near!r}?" if near else f"known columns: {', '.join(contract.column_names)}"
     if near is None and rival is not None:
         hint = (
             f"this name usually means {rival!r}, but the file also has that column: check which one contains its values"
         )
-    return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}")
+    return None, ("HDR102", f"{contract.name} has no column {shown!r}; {hint}", near)
 
 
-def _renaming(old: str, new: str) -> str:
-    """Return the value of --rename for a column."""
-    return f"{old}={new}"
-
-
-def _meaning(code: str, name: str, contract: Contract, free: list[str]) -> str | None:
-    """Return the column to which a name with a defect should be renamed; None if that is unknown, or no fix."""
-    if code == "HDR115":
-        return annotated(name.strip())
-    return suggestion(name, contract, among=free) if code == "HDR102" else None
+def _renaming(field: _Field, column: str | None) -> str | None:
+    """Return the value of --rename for a name; None if its column is unknown, or if the name is not shown."""
+    return None if column is None or field.shown != field.name else f"{field.name}={column}"
 
 
 def _missing(
@@ -337,7 +343,7 @@ def _required_fault(
     for position, (field, column) in enumerate(zip(fields, columns, strict=True), start=1):
         means = suggestion(field.name, contract, among=names) if column is None else None
         if means is not None:
-            rename = _renaming(field.name, means)
+            rename = _renaming(field, means)
             text += f"; is it {field.name!r}? {contract.name} has no column {field.name!r}"
             return HeaderFault("HDR101", text, means, field.at, position, rename)
     return HeaderFault("HDR101", text, names[0])
@@ -359,7 +365,7 @@ def _cause(fault: HeaderFault, faults: list[HeaderFault]) -> tuple[str, int | No
                 # Both name the same column of the file and the same column of the contract.
                 follows = fault.rename is not None and fault.rename == other.rename
             case "HDR131", "HDR102":
-                follows = other.rename == _renaming(str(other.column), str(fault.column))
+                follows = other.rename == f"{other.column}={fault.column}"
             case ("HDR105", "HDR106") | ("HDR102", "HDR103"):
                 follows = fault.field == other.field
             case _:

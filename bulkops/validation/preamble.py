@@ -21,7 +21,7 @@ from bulkops.validation.diagnosis import (
     width_cause,
     wrapped_throughout,
 )
-from bulkops.validation.header import Header, read_header
+from bulkops.validation.header import QUOTED, Header, lone_return, read_header
 from bulkops_validators.model.contract import Contract
 
 _MARKS = (
@@ -31,7 +31,6 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _SEP_LINE = re.compile(rb'(?i)"?sep=.?"?(?=\r?\n|$)')
-_QUOTED = re.compile(rb'"[^"]*"')
 _WIDE = {
     "utf-32-le": re.compile(rb"(?:[^\0]\0\0\0){2}"),
     "utf-32-be": re.compile(rb"(?:\0\0\0[^\0]){2}"),
@@ -128,7 +127,7 @@ def read_file_start(
         raise reader.failure
     crlf = whole_line.endswith(b"\r\n")
     line = whole_line.rstrip(b"\n").removesuffix(b"\r")
-    if (lone := _lone_return(line.rstrip(b"\r"))) >= 0:
+    if (lone := lone_return(line.rstrip(b"\r"))) >= 0:
         head.note("FIL108", "a carriage return without a line feed ends the header", at=lone)
         line, whole_line = line[:lone], head.data[: lone + 1]
     below = head.data[len(whole_line) :]
@@ -174,12 +173,6 @@ def mark_length(raw: bytes) -> int:
     return next((len(mark) for mark in marks if raw.startswith(mark)), 0)
 
 
-def _lone_return(line: bytes) -> int:
-    """Return the offset of a carriage return outside quotes that ends the header within a line; -1 if none does."""
-    blanked = _QUOTED.sub(lambda cell: b"x" * len(cell[0]), line)
-    return blanked.find(b"\r")
-
-
 def _form(raw: bytes) -> tuple[ContentForm, _Head]:
     """Detect the encoding and the line ends; the returned head begins after a byte order mark."""
     head = _Head(raw)
@@ -205,7 +198,7 @@ def _returns_only(data: bytes) -> bool:
     """Return whether lines end with carriage returns alone; line feeds inside quoted cells do not count."""
     if b"\r" not in data or b"\r\n" in data:
         return False
-    bare = _QUOTED.sub(b"", data)
+    bare = QUOTED.sub(b"", data)
     return b"\r" in bare and b"\n" not in bare
 
 
@@ -224,7 +217,7 @@ def _skip_to_header(head: _Head) -> None:
             head.drop(len(MARK))
             continue
         end = head.data.find(b"\n") + 1 or len(head.data)
-        end = _lone_return(head.data[:end].rstrip(b"\r\n")) + 1 or end
+        end = lone_return(head.data[:end].rstrip(b"\r\n")) + 1 or end
         line = head.data[:end].strip()
         if not line:
             head.note("STR103", "a blank line before the header")

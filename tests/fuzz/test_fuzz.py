@@ -53,6 +53,7 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.validation, "loyalty-tiers", b',,expirydate\n,,"\xaf\n"a\n'),
         (invariants.validation, "loyalty-tiers", b"subledgerid\n@x\nA\n@x"),
         (invariants.validation, "audiences", b'"\n"\r'),
+        (invariants.validation, "store-budgets", b"store_integration_id\n###\t###\nA 1\n"),
         (invariants.repair, "attribute-values", b"\xef\xbb\xbfitem\r\n00123456,\r\n(2 rows affected)\n"),
         (invariants.repair, "store-budgets", b"a|limit\rTotal,"),
         (invariants.validation, "store-budgets", b"store_integration_id,limit\nA,5\nB,6,"),
@@ -67,6 +68,8 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.repair, "attribute-values", b'item\n"""""a\r\r\nb\n'),
         (invariants.repair, "store-budgets", b"\xef\xbb\xbf;limit\r\n\xef\xbb\xbf;limit\r\n"),
         (invariants.repair, "loyalty-points", b'identifier,amount,,\r\n<<<<<<< HEAD,"12,50"\n'),
+        (invariants.repair, "giveaways", b'"||"\n\xcf||'),
+        (invariants.repair, "store-budgets", b'Report\n\n"""store_integration_id"";""limit "\r"\n \n'),
         (invariants.validation, "stores", b'store_integration_id\na\n"\xef\xbf\xbeA"\ry"z\n\rb,c\r\x1a'),
     ],
 )

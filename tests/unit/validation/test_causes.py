@@ -81,6 +81,10 @@ def test_a_header_below_other_lines_is_one_finding_and_is_read(contract: Contrac
     assert (report.counts, report.records) == ({"HDR111": 1}, 12)
 
 
+def test_names_behind_a_carriage_return_make_no_header_of_a_lower_line() -> None:
+    assert "HDR111" not in check("coupons", b"Report\nx\r,value,limitval\nABCD,1,1\n").counts
+
+
 @ALL
 def test_a_misnamed_required_column_is_one_finding_with_the_command(contract: Contract) -> None:
     header, rest = file_of(contract).split("\n", 1)
@@ -311,6 +315,13 @@ def test_a_footer_line_is_one_finding_of_its_own_rule(contract: Contract, footer
     assert report.findings[0].line == 14
     for size in (16, 64, 100):
         assert check(contract, data, block_bytes=size).findings == report.findings
+
+
+@pytest.mark.parametrize("cell", ["#\tnote", "//\tnote", "--\tnote", '"\t---"', '";---"', '",---"'])
+@pytest.mark.parametrize("other", ["ABCD", "AB CD"])
+def test_a_comment_without_a_blank_is_found_whatever_the_other_cells_contain(cell: str, other: str) -> None:
+    report = check("coupons", f"value\n{cell}\n{other}\n".encode(), select=("STR",))
+    assert [(finding.code, finding.line) for finding in report.findings] == [("STR117", 2)]
 
 
 def test_a_rule_below_the_header_is_one_finding() -> None:

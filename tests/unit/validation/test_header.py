@@ -51,6 +51,11 @@ def test_a_column_name_in_another_spelling_is_still_recognised() -> None:
     assert read_header(b" Value ;LIMITVAL;x", CONTRACTS["coupons"]).columns == ("value", "limitval", None)
 
 
+def test_a_sign_inside_quoted_names_is_not_the_separator() -> None:
+    header = read_header(b'"note; text"', CONTRACTS["coupons"], sample=b'"x; y"\n' * 3)
+    assert (header.names, header.separator) == (("note; text",), ord(","))
+
+
 WORDS = {
     "coupons": {
         "Code": "value", "Coupon Code": "value", "coupon_code": "value", "Discount Code": "value",
@@ -82,6 +87,13 @@ def test_a_renamed_column_is_checked_under_its_new_name() -> None:
     assert header.columns == ("value", None)
     assert header.names == ("Code", "Value")
     assert [fault.code for fault in header.faults] == ["HDR103"]
+
+
+@pytest.mark.parametrize("line", [b"limitval (%s),value", b"value (%s),Value"])
+def test_masked_names_are_in_no_command_that_renames_a_column(line: bytes) -> None:
+    faults = read_header(line % b"the note is too long for a name", CONTRACTS["coupons"], mask=True).faults
+    assert [fault.rename for fault in faults if fault.code in {"HDR115", "HDR116"}] == [None]
+    assert not any("=" in fault.message for fault in faults)
 
 
 def test_masked_findings_of_contested_columns_contain_no_value() -> None:
