@@ -147,6 +147,7 @@ class AccountReader:
         self._client = client
         self._known: dict[tuple[str, tuple[tuple[str, str | tuple[str, ...]], ...]], Any] = {}
         self._broken = ""
+        self._failure = ""
 
     def needed(self, needs: Needs) -> Account:
         """Return the account with the parts that an import needs, with at most MAX_REQUESTS requests."""
@@ -189,7 +190,7 @@ class AccountReader:
             self._list(draft, LISTS["application collections"], inside)
             self._stores(draft, inside)
         if self._broken:
-            reason = next(unread.why for unread in draft.unread if unread.why != self._broken).removesuffix(".")
+            reason = self._failure.removesuffix(".")
             raise Unfinished(f"The account was not read completely: {reason}.", hint="Run the command again.")
         if not draft.complete and not any(draft.parts.values()):
             reasons = "; ".join(f"{unread.what}: {unread.why.removesuffix('.')}" for unread in draft.unread)
@@ -320,5 +321,6 @@ class AccountReader:
             return str(error.message)
         except Unfinished as error:
             self._broken = f"the server did not respond to {operation}"
-            return str(error.message)
+            self._failure = str(error.message)
+            return self._failure
         return document if isinstance(document, dict) else f"the response to {operation} is not an object"

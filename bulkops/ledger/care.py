@@ -33,6 +33,7 @@ from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.readonly import read_address
 from bulkops.ledger.states import ChunkState, JobState
 from bulkops.ledger.versions import LATEST
+from bulkops.origins import origins_path
 from bulkops.private import FILE
 from bulkops.remote.paths import RemotePath
 
@@ -246,13 +247,14 @@ def prunable(ledger: LedgerReader, *, before: datetime, digests: bool, mapped: P
     """Return the files of settled jobs with a last event older than `before`.
 
     These are saved rows of the target, rejected records, and written DataFrames; with `digests` the digests of
-    records, too, and with `mapped` the mapped files in that folder, with their origins, of jobs that are proved. Jobs,
-    chunks, events and import ids stay, so that the guards against a second import still hold.
+    records, too, and with `mapped` the mapped files in that folder, with their origins, if all jobs of the file are
+    proved. Jobs, chunks, events and import ids stay, so that the guards against a second import still hold.
     """
     jobs = ledger.jobs()
     old = [job for job in jobs if _is_old(ledger, job, before)]
     names = {job.id for job in old}
     needed = {job.file_path for job in jobs if job.id not in names}
+    unproved = needed | {job.file_path for job in jobs if not _is_proved(job)}
     files: list[Path] = []
     for job in old:
         files += sorted(path for path in ledger.job_folder(job.id).rglob("*") if path.is_file())
@@ -260,8 +262,8 @@ def prunable(ledger: LedgerReader, *, before: datetime, digests: bool, mapped: P
             files.append(path)
         if job.file_path.parent == ledger.folder / "frames" and job.file_path not in needed | set(files):
             files.append(job.file_path)
-        if mapped is not None and mapped in job.file_path.parents and _is_proved(job) and job.file_path not in needed:
-            files += sorted(path for path in job.file_path.parent.iterdir() if path.is_file())
+        if mapped is not None and mapped in job.file_path.parents and job.file_path not in unproved:
+            files += [job.file_path, origins_path(job.file_path)]
     files = list(dict.fromkeys(files))
     files = [path for path in files if path.is_file()]
     return Prunable(jobs=len(old), files=tuple(files), bytes=sum(path.stat().st_size for path in files))

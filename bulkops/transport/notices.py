@@ -145,16 +145,17 @@ class Alarms:
         self._turn = threading.Condition()
         self._set: dict[int, tuple[float, str]] = {}
         self._numbers = itertools.count()
-        self._running = False
+        self._thread: threading.Thread | None = None
 
     def set(self, text: str) -> int:
         """Set an alarm and return its number."""
         with self._turn:
             number = next(self._numbers)
             self._set[number] = (time.monotonic() + self._seconds, text)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._serve, name="alarms", daemon=True).start()
+            # `ring` may have raised in the thread, and a fork copies no thread.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._serve, name="alarms", daemon=True)
+                self._thread.start()
         return number
 
     def cancel(self, number: int) -> None:
@@ -174,7 +175,7 @@ class Alarms:
             first = min((at for at, _ in self._set.values()), default=time.monotonic() + self._seconds)
             self._turn.wait(max(first - time.monotonic(), 0.0))
             if not self._set:
-                self._running = False
+                self._thread = None
                 return None
             now = time.monotonic()
             due = [number for number, (at, _) in self._set.items() if at <= now]

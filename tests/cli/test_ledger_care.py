@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bulkops.ledger.care import back_up
+from bulkops.origins import origins_path
 from bulkops.sandbox.serve import SandboxServer
 from tests.cli.running import Inside, Shell
 
@@ -248,3 +249,29 @@ def test_prune_removes_mapped_files_of_proved_jobs_and_keeps_the_others(
     assert shell.run(*words, "--yes").code == 0
     assert [path.exists() for path in mapped] == [False, True]
     assert not mapped[0].parent.exists()
+
+
+STEP = """  - contract: audiences
+    source: {{file: members.csv}}
+    columns: {{profileintegrationid: profileintegrationid}}
+    ids: {{audience: 1}}
+    reconcile: {}
+"""
+
+
+def test_prune_keeps_a_mapped_file_that_a_job_without_proof_also_sent(shell: Shell, place: Path) -> None:
+    inside = Inside(shell.state, shell.base_url)
+    (place / "members.yaml").write_text(f"name: members\nsteps:\n{STEP.format('true')}{STEP.format('false')}")
+    ended = inside.run("run", "members.yaml", "--ledger", "own.db")
+    assert ended.code == 0, ended.err
+    proved, unproved = sorted((shell.state / "mapping").rglob("*.csv"))
+    assert proved.parent == unproved.parent
+    words = ("ledger", "prune", "--older-than", "0d", "--ledger", "own.db", "--mapped", "--yes")
+    again = inside.run("import", "audiences", str(proved), "--audience", "1", "--yes", "--json", "--ledger", "own.db")
+    assert again.code == 0, again.err
+    assert inside.run(*words).code == 0
+    assert [path.exists() for path in (proved, unproved, origins_path(unproved))] == [True, True, True]
+    proof = inside.run("reconcile", "--job", again.json["job"], "--ledger", "own.db")
+    assert proof.code == 0, proof.err
+    assert inside.run(*words).code == 0
+    assert [path.exists() for path in (proved, unproved, origins_path(unproved))] == [False, True, True]

@@ -65,6 +65,15 @@ def test_a_server_that_fails_half_way_is_exit_3_and_leaves_no_snapshot(
     assert "Run the command again." in ended.err
 
 
+def test_a_failed_snapshot_names_the_failure_and_not_an_earlier_missing_permission(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    sandbox.set_faults("getAttributes=403,getAudiences=503")
+    ended = shell.run("snapshot", "-o", str(tmp_path / "a.json"))
+    assert ended.code == 3, ended.err
+    assert "The account was not read completely: GET /v1/audiences returned 503" in ended.err
+
+
 def test_a_snapshot_is_narrowed_by_ids_and_never_written_over_another_file(shell: Shell, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("mine")

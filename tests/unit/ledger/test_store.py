@@ -12,6 +12,7 @@ from bulkops.clock import SystemClock
 from bulkops.errors import GuardRefused, Unfinished, UsageError
 from bulkops.ledger.events import Accepted, EventKind, Rejected, RequestSent
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.reader import JOBS_SINCE
 from bulkops.ledger.states import TRANSITIONS, ChunkState, may_follow
 from bulkops.ledger.store import Ledger
 from bulkops.upload.sent_before import known_jobs
@@ -91,6 +92,13 @@ def test_open_jobs_are_found_whichever_process_changed_them(ledger: Ledger, addr
     other.move(JOB.id, moved, ChunkState.ACCEPTED, Accepted(status=200, import_id=7, amount=None))
     assert ledger.open_job_ids() == {"job-2", "job-4"}
     other.close()
+
+
+def test_jobs_with_later_events_are_found_without_a_search_of_all_events(tmp_path: Path) -> None:
+    ledger = Ledger.open(str(tmp_path / "ledger.db"), clock=SystemClock())
+    (step,) = ledger.rows(f"EXPLAIN QUERY PLAN {JOBS_SINCE}", event=1)
+    assert step["detail"].startswith("SEARCH"), step
+    ledger.close()
 
 
 def test_jobs_that_began_after_an_event_are_found(ledger: Ledger, address: str) -> None:

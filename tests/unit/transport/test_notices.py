@@ -1,5 +1,6 @@
 """Nobody waits five seconds without a word, however the waits add up."""
 
+import threading
 import time
 
 import pytest
@@ -47,6 +48,23 @@ def test_notice_during_work_appears_only_after_the_quiet_time(monkeypatch: pytes
     with notifier.during("slow"):
         time.sleep(0.5)
     assert said == ["slow"]
+
+
+def test_a_receiver_that_raised_once_gets_the_later_notices(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(notices, "QUIET_SECONDS", 0.05)
+    failures, said = list[str](), list[str]()
+    monkeypatch.setattr(threading, "excepthook", lambda raised: failures.append(str(raised.exc_value)))
+
+    def receive(text: str) -> None:
+        said.append(text)
+        if text == "first":
+            raise OSError("the terminal is gone")
+
+    notifier = Notifier(receive, clock=SystemClock())
+    for text in ("first", "second"):
+        with notifier.during(text):
+            time.sleep(0.5)
+    assert (said, failures) == (["first", "second"], ["the terminal is gone"])
 
 
 def test_a_longer_wait_counts_the_seconds_down_and_a_short_one_does_not() -> None:
