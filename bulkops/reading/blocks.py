@@ -199,7 +199,8 @@ def _up_to(left: int, want: int, carry: bytes) -> int:
     """Return the size of the next window if the range ends after `left` bytes: only its last record is read beyond."""
     if len(carry) < left:
         return min(want, left)
-    return max(min(want, 2 * len(carry)), len(carry) + _LINE)
+    # At most what a reader of the whole file reads for a record, so that both refuse the same records.
+    return min(max(min(want, 2 * len(carry)), len(carry) + _LINE), adjustable().record_bytes)
 
 
 def _ending_at(left: int, piece: RecordCut, window: bytes, separator: int) -> RecordCut:

@@ -46,10 +46,19 @@ class ReadFailed(OSError):
 
 @dataclass(frozen=True)
 class Source:
-    """Content that can be read from its start any number of times. `path` is its displayed name."""
+    """Content that can be read from its start any number of times. `path` is its displayed name.
+
+    `member` is the name of the content inside an archive, None outside archives.
+    """
 
     path: str
     opener: Callable[[], BinaryIO]
+    member: str | None = None
+
+    @property
+    def file(self) -> str:
+        """The path or address of the file that contains the content: for a member, the archive."""
+        return self.path if self.member is None else self.path.removesuffix(f"/{self.member}")
 
     def open(self) -> BinaryIO:
         """Return the content as a stream of bytes; InputUnreadable explains why it cannot be read."""
@@ -81,22 +90,15 @@ def file_source(path: Path) -> Source:
     return Source(str(path), lambda: opened(open_regular(path), path.name, str(path)))
 
 
-def source_named(path: str) -> Source:
-    """Return the source with a displayed path, as another process made it: a file, an address or an archive member."""
-    archive, end, member = path.rpartition(".zip/")
-    if not end or (not is_remote(path) and Path(path).exists()):
-        return file_source(path_of(path))
-    found = [source for source in _members(path_of(f"{archive}.zip")) if source.path == path]
-    return found[0] if found else Source(path, partial(_raise, FileNotFoundError(errno.ENOENT, member)))
-
-
-def file_on_disk(path: str) -> Path | None:
-    """Return the file that contains the source with a displayed path; None for an address and for a pipe."""
-    if path == STDIN or is_remote(path):
-        return None
-    archive, end, _ = path.rpartition(".zip/")
-    file = Path(f"{archive}.zip") if end and not Path(path).exists() else Path(path)
-    return file if file.is_file() else None
+def source_in(file: str, member: str | None) -> Source:
+    """Return the source that another process found: a file, the content of an address, or a member of an archive."""
+    path = path_of(file)
+    if member is None:
+        return file_source(path)
+    # An archive that cannot be listed has one source without a member, which raises the error.
+    found = (source for source in _members(path) if source.member in {member, None})
+    missing = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), member)
+    return next(found, Source(f"{path}/{member}", partial(_raise, missing)))
 
 
 def open_regular(path: Path) -> FileIO:
@@ -133,7 +135,7 @@ def _members(path: Path) -> list[Source]:
         infos = csv_members(path)
     except (OSError, InputUnreadable) as error:
         return [Source(str(path), partial(_raise, error))]
-    return [Source(f"{path}/{info.filename}", partial(_member, path, info)) for info in infos]
+    return [Source(f"{path}/{info.filename}", partial(_member, path, info), info.filename) for info in infos]
 
 
 def _raise(error: Exception) -> BinaryIO:

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 from operator import attrgetter, itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from bulkops.cluster import Cluster, opened_cluster
@@ -19,7 +20,7 @@ from bulkops.errors import UsageError
 from bulkops.limits import adjustable
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.ranges import range_starts
-from bulkops.reading.sources import file_on_disk
+from bulkops.reading.sources import STDIN
 from bulkops.remote.addresses import is_remote
 from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.keys import KeyHashes
@@ -165,8 +166,9 @@ class _FileOnCluster:
     """One file, with its ranges checked on a cluster."""
 
     def __init__(self, cluster: Cluster, reader: ContentReader, context: Context, builder: ReportBuilder) -> None:
-        path, settings = builder.source.path, builder.settings
-        if not is_remote(path) and file_on_disk(path) is None:
+        source, settings = builder.source, builder.settings
+        path, file = source.path, source.file
+        if not is_remote(file) and (file == STDIN or not Path(file).is_file()):
             raise UsageError(f"The workers of a cluster cannot read {path}.", hint="Write it to a file that all share.")
         self._cluster = cluster
         self._reader = reader
@@ -174,10 +176,11 @@ class _FileOnCluster:
         self._context = context
         self._what = f"The validation of {path}"
         # The workers run in folders of their own.
-        shared = path if is_remote(path) else os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+        shared = file if is_remote(file) else os.path.abspath(file)  # noqa: PTH100 - links stay as they are
         self._task = RangeTask(
-            path=shared,
-            version=FileVersion.of(path),
+            file=shared,
+            member=source.member,
+            version=FileVersion.of(file),
             span=None,
             budget=ExampleBudget(0, {}),
             block_bytes=settings.block_bytes,
@@ -202,7 +205,7 @@ class _FileOnCluster:
         """Yield the ranges of a file; one that begins elsewhere than the range before it ends is checked again."""
         assert self._task.version is not None
         size = self._task.version.size
-        hashing = self._cluster.submit("hash-file", sha256_of, self._task.path, self._task.version)
+        hashing = self._cluster.submit("hash-file", sha256_of, self._task.file, self._task.version)
         waiting = deque(Span(start, end) for start, end in pairwise([*starts, size]))
         submitted: deque[tuple[Span, _Range]] = deque()
         position = starts[0]

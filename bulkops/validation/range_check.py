@@ -4,6 +4,7 @@ The functions here depend on their arguments and on the bytes of the file only, 
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +21,8 @@ from bulkops.limits import Adjustable, TooLarge, limited_by
 from bulkops.reading.blocks import ContentReader, blocks
 from bulkops.reading.records.layout import Block
 from bulkops.reading.records.structural_index import Offsets
-from bulkops.reading.sources import DAMAGED, ReadFailed, Source, file_on_disk, open_regular, source_named
+from bulkops.reading.sources import DAMAGED, ReadFailed, Source, open_regular, source_in
+from bulkops.remote.addresses import is_remote
 from bulkops.validation.block import BlockResult, check_block
 from bulkops.validation.checks.keys import KeyHashes, PlacedKeys, repetitions
 from bulkops.validation.context import Context
@@ -41,12 +43,20 @@ class FileVersion:
     modified: int
 
     @classmethod
-    def of(cls, path: str) -> "FileVersion | None":
-        """Return the version of the file that contains a source; None for an address."""
-        file = file_on_disk(path)
-        if file is None:
+    def of(cls, file: str) -> "FileVersion | None":
+        """Return the version of a file; None for an address.
+
+        InputUnreadable if it cannot be opened, or is not a regular file.
+        """
+        if is_remote(file):
             return None
-        found = file.stat()
+        with _opened(file) as opened:
+            return cls.of_opened(opened)
+
+    @classmethod
+    def of_opened(cls, opened: BinaryIO) -> "FileVersion":
+        """Return the version of an open file."""
+        found = os.fstat(opened.fileno())
         return cls(found.st_size, found.st_mtime_ns)
 
 
@@ -63,12 +73,13 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True)
 class RangeTask:
-    """A range to check: the displayed path of its file, and how to check it. Without a span, it is the whole file.
+    """A range to check: its file, and how to check it. Without a span, it is the whole file.
 
-    `budget` says how many examples the records before the range leave.
+    `member` is the name inside an archive. `budget` says how many examples the records before the range leave.
     """
 
-    path: str
+    file: str
+    member: str | None
     version: FileVersion | None
     span: Span | None
     budget: ExampleBudget
@@ -126,31 +137,31 @@ def check_range(task: RangeTask, context: Context) -> CheckedRange:
 
 
 def _require_version(task: RangeTask) -> None:
-    if task.version is not None and FileVersion.of(task.path) not in {task.version, None}:
-        raise changed(task.path)
+    if FileVersion.of(task.file) != task.version:
+        raise changed(task.file)
 
 
-def changed(path: str) -> InputUnreadable:
+def changed(file: str) -> InputUnreadable:
     """Return the error for a file that is not the same on all machines or at all times."""
     return InputUnreadable(
-        f"{path} has changed while it was read, or another machine has another file there.",
+        f"{file} has changed while it was read, or another machine has another file there.",
         hint="Run the command again when the file is complete, and name a file that all machines share.",
     )
 
 
 def _whole(task: RangeTask, context: Context) -> CheckedRange:
-    with source_named(task.path).open() as stream:
+    with source_in(task.file, task.member).open() as stream:
         reader = ContentReader(stream)
         start = read_file_start(reader, context.contract, mask=context.mask, renames=dict(task.renames))
         if start.header is None or start.header.columns != context.columns:
-            raise changed(task.path)
+            raise changed(task.file)
         pieces = blocks(reader, separator=context.separator, width=len(context.columns), size=task.block_bytes)
         checked = _checked(pieces, task, context)
         return replace(checked, size=reader.size, sha256=reader.sha256)
 
 
 def _part(task: RangeTask, span: Span, context: Context) -> CheckedRange:
-    with _opened(task.path) as stream:
+    with _opened(task.file) as stream:
         stream.seek(span.start)
         reader = ContentReader(stream, hashed=False, start=span.start)
         width, until = len(context.columns), span.end - span.start
@@ -188,17 +199,17 @@ def _joined(keys: Sequence[tuple[KeyHashes, ...]]) -> tuple[KeyHashes, ...]:
     return tuple(joined)
 
 
-def sha256_of(path: str, version: FileVersion | None) -> str:
+def sha256_of(file: str, version: FileVersion | None) -> str:
     """Return the SHA-256 of a file, in hexadecimal; InputUnreadable if it cannot be read or has changed."""
-    with _opened(path) as stream:
+    with _opened(file) as stream:
         found = hashlib.file_digest(cast("FileIO", stream), "sha256").hexdigest()
-    if FileVersion.of(path) != version:
-        raise changed(path)
+    if FileVersion.of(file) != version:
+        raise changed(file)
     return found
 
 
-def _opened(path: str) -> BinaryIO:
-    return Source(path, lambda: open_regular(Path(path))).open()
+def _opened(file: str) -> BinaryIO:
+    return Source(file, lambda: open_regular(Path(file))).open()
 
 
 def split_keys(keys: Sequence[KeyHashes], rule: int, parts: int) -> tuple[PlacedKeys, ...]:

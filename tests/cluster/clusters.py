@@ -68,7 +68,13 @@ class ProcessCluster:
         command, environment = [sys.executable, "-m", "dask", *words], {**os.environ, **environment}
         with log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=self.folder, env=environment, start_new_session=True
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=environment,
+                start_new_session=True,
             )
         self.processes.append(process)
         return process

@@ -107,6 +107,21 @@ def test_json_of_unusual_files_with_keys_in_common_is_identical(inside: Inside, 
     assert len({code for file in ended.json["files"] for code in file["counts"]}) > 20
 
 
+def test_json_of_archives_and_members_with_unusual_names_is_identical(
+    inside: Inside, address: str, tmp_path: Path
+) -> None:
+    plain, archives = multiline(20), ("UPPER.ZIP", "lower.zip", "x.zip")
+    for name in archives:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for member in ("a.csv", "x.zip/b.csv", "./c.csv", "d//e.csv", "f.CSV"):
+                archive.writestr(member, plain)
+    (tmp_path / "folder.zip").mkdir()
+    (tmp_path / "folder.zip" / "a.csv").write_text(plain, encoding="utf-8")
+    files = [*(tmp_path / name for name in archives), tmp_path / "folder.zip" / "a.csv"]
+    ended = on_both(inside, address, "validate", "coupons", *map(str, files), "--json")
+    assert (ended.code, len(ended.json["files"])) == (1, 16)
+
+
 def test_text_and_json_with_settings_are_identical(inside: Inside, address: str, tmp_path: Path) -> None:
     file, baseline = tmp_path / "multiline.csv", tmp_path / "accepted.json"
     file.write_text(multiline(120), encoding="utf-8")

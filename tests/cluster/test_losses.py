@@ -15,6 +15,7 @@ from bulkops.errors import InputUnreadable, Unfinished, Unreachable, UsageError
 from bulkops.validation import on_cluster
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import Finding
+from bulkops.validation.range_check import FileVersion
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 from tests.cli.running import Shell
@@ -99,6 +100,24 @@ def test_file_that_only_this_process_sees_is_reported_with_the_worker(cluster: P
         bulkops.validate("coupons", f"/proc/self/fd/{opened.fileno()}", cluster=cluster.address)
     assert "The worker tcp://127.0.0.1:" in str(found.value)
     assert "that all workers can read under the same path" in str(found.value)
+
+
+def test_path_that_is_a_device_for_the_worker_is_reported(cluster: ProcessCluster, tmp_path: Path) -> None:
+    path, usual = tmp_path / "small.csv", os.dup(0)
+    path.write_text(HEADER, encoding="utf-8")
+    try:
+        with path.open("rb") as opened:
+            os.dup2(opened.fileno(), 0)
+        with pytest.raises(InputUnreadable, match=r"The worker \S+ reports: /dev/stdin is a pipe or a device"):
+            bulkops.validate("coupons", "/dev/stdin", cluster=cluster.address)
+    finally:
+        os.dup2(usual, 0)
+        os.close(usual)
+
+
+def test_path_that_the_system_rejects_is_unreadable_for_a_worker() -> None:
+    with pytest.raises(InputUnreadable, match="cannot be read: File name too long"):
+        FileVersion.of("/" + "x" * 300)
 
 
 def test_file_that_changes_while_it_is_checked_is_reported(cluster: ProcessCluster, file: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bulkops.limits import Adjustable, TooLarge, limited_by
 from bulkops.reading.ranges import is_record_start, range_starts
 from bulkops_validators import CONTRACTS
 from tests.fuzz.inputs import STRUCTURE
@@ -85,6 +86,17 @@ def test_ranges_from_any_line_starts_joined_where_each_ends_are_the_file(
 @given(contents, st.integers(1, 4), st.integers(1, 9), st.integers(1, 60))
 def test_ranges_of_a_divided_file_are_the_file(data: bytes, width: int, ranges: int, size: int) -> None:
     assert joined(data, width, divided(data, width, ranges), size=size) == rows(data, width)
+
+
+@pytest.mark.parametrize("beyond", [1, 20_000, 60_000])
+def test_a_range_refuses_each_record_that_a_file_refuses(beyond: int) -> None:
+    most = 200_000
+    data = b"x" * (most + beyond - 1) + b"\n" + b"y\n" * 50_000
+    with limited_by(Adjustable(record_bytes=most)):
+        for until in (None, most - 60_000, most - 1, most, most + beyond):
+            with pytest.raises(TooLarge):
+                rows(data, 1, most // 2, until=until)
+        assert rows(data[beyond:], 1, most // 2, until=most - 1)[0][1] == most
 
 
 @corpus
