@@ -8,7 +8,7 @@ from pathlib import Path
 from bulkops.checksums import sha256_of
 from bulkops.errors import UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.paths import folder_beside, plain_path
+from bulkops.ledger.paths import folder_beside, ledger_exists, plain_path
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.readonly import ReadOnlyLedger
 from bulkops.remote.paths import RemotePath
@@ -68,7 +68,7 @@ def _own_folders() -> list[Path]:
 def _readable(url: str) -> Iterator[LedgerReader | None]:
     """Yield a ledger to read it; None if it does not exist yet."""
     database = plain_path(url)
-    if database is not None and not database.exists():
+    if database is not None and not ledger_exists(database):
         yield None
         return
     ledger: LedgerReader | None = ReadOnlyLedger.open(url)

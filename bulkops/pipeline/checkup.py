@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from bulkops.account.rights import DENIED, FAILED, GRANTED, UNKNOWN_ID, UNTESTED, Right, rights_of
 from bulkops.configuration import end_hooks, read_config
 from bulkops.errors import AccessRefused, BulkopsError, Unfinished, UsageError
-from bulkops.ledger.paths import plain_path, without_password
+from bulkops.ledger.paths import ledger_exists, plain_path, without_password
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.remote.opening import installed_extras
@@ -86,9 +86,6 @@ def check_extras() -> Check:
 
 def check_ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
     """Check that a ledger can be read, and count its unfinished jobs; `look` opens it."""
-    path = plain_path(url)
-    if path is not None and not path.exists():
-        return _ok("ledger", f"{path} does not exist yet; the first import creates it.")
     return _tried("ledger", lambda: _ledger(url, look))
 
 
@@ -178,6 +175,9 @@ def _disk(name: str, folder: Path) -> Check:
 
 
 def _ledger(url: str, look: Callable[[], AbstractContextManager[LedgerReader]]) -> Check:
+    path = plain_path(url)
+    if path is not None and not ledger_exists(path):
+        return _ok("ledger", f"{path} does not exist yet; the first import creates it.")
     with look() as ledger:
         jobs, sums = ledger.jobs(), ledger.sums()
     final = {ChunkState.ACCEPTED, ChunkState.REJECTED, ChunkState.SKIPPED}

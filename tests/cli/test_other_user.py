@@ -82,6 +82,18 @@ def test_a_closed_state_folder_names_its_owner_and_the_next_step(words: tuple[st
         assert "Run the command as user root, or choose another ledger with --ledger" in ended.err
 
 
+def test_doctor_reports_a_closed_state_folder_and_completes_the_other_checks(filled: Inside) -> None:
+    load_modules(filled, "doctor")
+    filled.state.chmod(0o700 if os.geteuid() == 0 else 0)
+    with other_user():
+        ended = filled.run("doctor", "--json")
+    checks = {check["name"]: check for check in ended.json["checks"]}
+    assert (ended.code, checks["ledger"]["state"]) == (2, "failed"), ended
+    assert "cannot be read: Permission denied." in checks["ledger"]["message"]
+    assert "choose another ledger with --ledger" in checks["ledger"]["help"]
+    assert "connection" in checks
+
+
 def test_a_ledger_file_of_another_user_names_its_owner(filled: Inside) -> None:
     load_modules(filled, "jobs", "list")
     (filled.state / "ledger.db").chmod(0o600 if os.geteuid() == 0 else 0)
