@@ -110,7 +110,8 @@ class KnownNames:
         program = self._program
         if column.program is None or program is None or program.kind in (None, column.program):
             return None
-        fault = NameFault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
+        text = f"fills {column.name}, but {called('program', program)} is {program.kind}"
+        fault = NameFault("ACC114", text, any_value=True)
         return lambda value: (fault,) if value else ()
 
     def _named(self, column: Column) -> NameCheck | None:
@@ -150,7 +151,8 @@ class KnownNames:
         program = self._program
         if program is None or program.allow_subledger is not False:
             return None
-        fault = NameFault("ACC113", f"names a subledger, but {called('program', program)} has a main ledger only")
+        text = f"names a subledger, but {called('program', program)} has a main ledger only"
+        fault = NameFault("ACC113", text, any_value=True)
         return lambda value: (fault,) if value else ()
 
     def _mandatory(self, cell: JsonObject) -> tuple[str, ...]:

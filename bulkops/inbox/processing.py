@@ -277,10 +277,11 @@ class ContractImport:
             state = job_state(job, desk.ledger.chunks(job.id))
             if job.given_path in (self.files.plain, self.files.good) and not self._void(job):
                 return self._resumed(job)  # the book lost the row of this file
+            unfinished = state in (JobState.UNFINISHED, JobState.IN_DOUBT)
             latest = contract.mode.resend_is_safe and desk.ledger.job_ids_at(key)[-1] == job.id
-            if contract.mode.resend_is_safe and not (latest and state is JobState.DONE):
+            if contract.mode.resend_is_safe and not (latest and (unfinished or state is JobState.DONE)):
                 return None
-            if state in (JobState.UNFINISHED, JobState.IN_DOUBT):
+            if unfinished:
                 return self._plainly("waiting", 0, f"job {job.id} has the same content and is {state.value}")
             if state is JobState.DONE:
                 records = {"input": job.records, "skipped": job.records}

@@ -79,7 +79,8 @@ class ReportBuilder:
         budget = self.budget()
         for place in result.places:
             if budget.left(place.code):
-                self.findings.list(self._located(place))
+                self.findings.list(self._located(place), cause=place.example.cause)
+        self.findings.add_causes(result.causes)
         self.profile.add(result.profile, base=self._records, budget=budget)
         if result.blank_tail:
             self._blank_tail.append((result.blank_tail, [self._located(place) for place in result.blank_tail_places]))

@@ -3,6 +3,7 @@
 import csv
 import json
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,20 @@ def test_every_unknown_tier_is_counted_and_located_and_no_known_one_is(
     program = Program(id=1, card_based=False, tiers=tuple(tiers), tiers_expire=True)
     account = Account(base_url="x", read_at=NOW, programs=(program,))
     rows = [[f"c-{number}", cell] for number, cell in enumerate(cells)]
-    report = judged("loyalty-tiers", ["customerprofileid", "tiername"], rows, account, ids={"program": 1})
+    header = ["customerprofileid", "tiername"]
+    report = judged("loyalty-tiers", header, rows, account, ids={"program": 1}, grouped=False)
     wrong = [number for number, cell in enumerate(cells, start=1) if cell not in tiers]
     assert report.counts.get("ACC111", 0) == len(wrong)
     found = [finding for finding in report.findings if finding.code == "ACC111"]
     assert [finding.record for finding in found] == wrong
     assert [finding.value for finding in found] == [cells[number - 1] for number in wrong]
     assert {(finding.column, finding.line) for finding in found} == {("tiername", number + 1) for number in wrong}
+    grouped = judged("loyalty-tiers", header, rows, account, ids={"program": 1})
+    listed = [finding for finding in grouped.findings if finding.code == "ACC111"]
+    others = Counter(cells[number - 1] for number in wrong)
+    assert grouped.counts == report.counts
+    assert {finding.value: finding.explains + 1 for finding in listed} == others
+    assert [finding.record for finding in listed] == sorted(cells.index(cell) + 1 for cell in others)
 
 
 @settings(max_examples=40, deadline=None)
