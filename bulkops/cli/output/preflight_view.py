@@ -22,5 +22,6 @@ def note_lines(preflight: Preflight) -> Iterator[str]:
 
 
 def _line(path: str, finding: Finding) -> str:
-    place = ":".join(str(part) for part in (path, finding.line) if part is not None)
+    written = ":".join(str(part) for part in (path, finding.line) if part is not None)
+    place = written if finding.origin is None else str(finding.origin)
     return f"{place}: {finding.code} {finding.name}: {finding.message}"
