@@ -28,8 +28,6 @@ def date(name: str, reading: ColumnReading, blanks: tuple[str, ...], *, end: boo
     if reading.form == "milliseconds":
         return f"unix_instant(left(clean({value}), -3))"
     if reading.form == "iso":
-        if reading.gap:
-            value = f"regexp_replace({value}, ' ([+-][0-9:]+)$', '\\1')"
         if reading.has_zone:
             return f"iso_instant({value})"
         if reading.has_time or not end:
