@@ -26,7 +26,15 @@ from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import clear_unless_known, refuse_same_file
 from bulkops.upload.job_files import new_records_path
-from bulkops.upload.sent_before import KnownJobs, Mask, SentBefore, jobs_to_compare, known_jobs, sent_before
+from bulkops.upload.sent_before import (
+    KnownJobs,
+    Mask,
+    SentBefore,
+    jobs_to_compare,
+    known_jobs,
+    sent_before,
+    sent_by_earlier,
+)
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
@@ -104,8 +112,8 @@ def without_repeats(
             yield sending
         return
     known = known_jobs(ledger, job.target_key)
-    earlier = jobs_to_compare(ledger, job.target_key, known.ids, digests)
-    found = sent_before(ledger, earlier.jobs, digests, running=running)
+    earlier = jobs_to_compare(ledger, job.target_key, known, digests)
+    found = sent_by_earlier(ledger, earlier, digests, running=running)
     keep = _Keep(ledger=ledger, contract=new.contract, known=known, guards=guards)
     if guards.only_new:
         _refuse_unknown(ledger, new, earlier.unknown, notify)
