@@ -49,6 +49,7 @@ def _column_matches(
                 number=row if numbers is None else int(numbers[row]),
                 column=cells.name,
                 value=shown(value, context),
+                unknown=found[code][value].unknown,
             )
             for row, value in first.select(ROW, cells.name).iter_rows()
         ]

@@ -10,12 +10,13 @@ class NameFault:
     """A defect of a cell, or of the target of a file: the code of the rule, and a text.
 
     `text` continues a sentence that begins with the cell, or with its part `of`; for a file it is the whole sentence.
-    Neither contains a value of the file.
+    Neither contains a value of the file. `unknown` is a name of the file that the account does not have.
     """
 
     code: str
     text: str
     of: str | None = None
+    unknown: str | None = None
 
 
 class AccountNames(Protocol):
@@ -30,3 +31,9 @@ class AccountNames(Protocol):
 
     def faults(self, column: str, value: str) -> Sequence[NameFault]:
         """Return the defects of a cell, at most one per code; `value` is empty for a blank cell."""
+
+    def suggestion(self, code: str, unknown: str, *, searched: bool) -> str:
+        """Return a sentence with the names that may be meant by an unknown one, blank if there are none.
+
+        Without `searched`, no list is searched for similar names, because that takes milliseconds.
+        """
