@@ -56,6 +56,7 @@ def _column_matches(
                 column=cells.name,
                 value=shown(value, context),
                 cause=found[code][value].cause(cells.name, value) if budget.grouped else None,
+                unknown=found[code][value].unknown,
             )
             for row, value in first
         ]

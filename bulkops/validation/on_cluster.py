@@ -169,7 +169,8 @@ class _FileOnCluster:
         source, settings = builder.source, builder.settings
         path, file = source.path, source.file
         if not is_remote(file) and (file == STDIN or not Path(file).is_file()):
-            raise UsageError(f"The workers of a cluster cannot read {path}.", hint="Write it to a file that all share.")
+            what = "standard input" if file == STDIN else path
+            raise UsageError(f"The workers of a cluster cannot read {what}.", hint="Write it to a file that all share.")
         self._cluster = cluster
         self._reader = reader
         self._builder = builder

@@ -11,7 +11,8 @@ class Example:
     `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
     is known; otherwise the example points at `column` of the record, or at the record itself. The line is the line of
     `at`, or with `by_record` the line where the record begins. `explains` is the number of other findings that follow
-    from it; they are counted and have no example. Of all examples with the same `cause`, one is listed.
+    from it; they are counted and have no example. Of all examples with the same `cause`, one is listed. `unknown` is a
+    name that the account does not have: a suggestion may be added to the message.
     """
 
     message: str
@@ -22,6 +23,7 @@ class Example:
     by_record: bool = False
     explains: int = 0
     cause: Hashable = None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True)

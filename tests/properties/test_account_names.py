@@ -83,6 +83,15 @@ def test_a_list_that_was_not_read_to_its_end_proves_nothing(
     assert report.counts.get("ACC112", 0) == (sum(cell not in stores for cell in cells) if complete else 0)
 
 
+def test_the_first_unknown_names_of_a_file_get_a_suggestion_whatever_block_is_checked_first() -> None:
+    stores = Stores(application=1, integration_ids=tuple(f"STORE-{number}" for number in range(9)))
+    account = Account(base_url="x", read_at=NOW, stores=(stores,), complete=frozenset({"stores/1"}))
+    rows = [[f"STORE-{number}X"] for number in (*range(40), *range(60))]
+    report = judged("stores", ["store_integration_id"], rows, account, ids={"application": 1, "campaign": 1})
+    suggested = [finding.record for finding in report.findings if "Did you mean" in finding.message]
+    assert suggested == list(range(1, 91))  # the first 50 different names, wherever they are
+
+
 @settings(max_examples=60, deadline=None)
 @given(objects=st.lists(st.dictionaries(st.sampled_from("abcxy"), JSON, max_size=4), min_size=1, max_size=8),
        kinds=st.lists(st.sampled_from(TYPES), min_size=3, max_size=3), mask=st.booleans())  # fmt: skip

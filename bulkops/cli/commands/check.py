@@ -130,6 +130,7 @@ def _validated(
     *,
     watched: bool,
 ) -> "ValidationReport":
+    from bulkops.reading.sources import expand
     from bulkops.validation.engine import validate_files
     from bulkops.validation.findings import ValidationReport
 
@@ -140,8 +141,8 @@ def _validated(
         known = CONTRACTS[contract]
         of_contract = snapshot.settings(settings, known) if snapshot else settings
         reports += [
-            validate_files(known, [Path(os.path.relpath(path))], settings=of_contract, observer=watcher)
-            for path in paths
+            validate_files(known, [source], settings=of_contract, observer=watcher)
+            for source in expand([Path(os.path.relpath(path)) for path in paths])
         ]
     unused = set.intersection(*(set(report.unused_baseline) for report in reports)) if reports else set()
     return ValidationReport(
