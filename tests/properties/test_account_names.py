@@ -87,9 +87,12 @@ def test_the_first_unknown_names_of_a_file_get_a_suggestion_whatever_block_is_ch
     stores = Stores(application=1, integration_ids=tuple(f"STORE-{number}" for number in range(9)))
     account = Account(base_url="x", read_at=NOW, stores=(stores,), complete=frozenset({"stores/1"}))
     rows = [[f"STORE-{number}X"] for number in (*range(40), *range(60))]
-    report = judged("stores", ["store_integration_id"], rows, account, ids={"application": 1, "campaign": 1})
-    suggested = [finding.record for finding in report.findings if "Did you mean" in finding.message]
-    assert suggested == list(range(1, 91))  # the first 50 different names, wherever they are
+    different = [*range(1, 41), *range(81, 91)]
+    for grouped, expected in ((False, list(range(1, 91))), (True, different)):  # the first 50 different names
+        ids = {"application": 1, "campaign": 1}
+        report = judged("stores", ["store_integration_id"], rows, account, ids=ids, grouped=grouped)
+        suggested = [finding.record for finding in report.findings if "Did you mean" in finding.message]
+        assert suggested == expected
 
 
 @settings(max_examples=60, deadline=None)
