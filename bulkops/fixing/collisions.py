@@ -41,13 +41,16 @@ def rewrite_without_collisions(
     return None
 
 
-def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes:
+def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes | None:
     """Return a flag for each record (from 1; byte 0 is unused): its key must stay, or it would appear twice.
 
-    If any cell needs a repair, the file is repaired into a temporary copy to find out. Empty if no key must stay.
+    If any cell needs a repair, the file is repaired into a temporary copy to find out. Empty if no key must stay; None
+    if the copy is the file itself.
     """
     kept = b""
     for trial in _trials(contract, source, scan, options):
+        if not trial.report.counts:
+            return None
         kept = trial.kept
     return kept if any(kept) else b""
 
