@@ -38,8 +38,6 @@ from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
-_KEYS_IN_MEMORY = 1 << 20
-"""More keys are kept in a temporary file."""
 _SAMPLE = 4096
 """Bytes of lines that are not UTF-8, used to guess their encoding."""
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
@@ -107,7 +105,7 @@ class _BlockCollector:
         self.length += result.length
         self.codes |= set(result.counts)
         for unique, keys in zip(uniques, result.keys, strict=True):
-            self.stores.setdefault(unique, KeyStore(_KEYS_IN_MEMORY)).add(self.count, keys)
+            self.stores.setdefault(unique, KeyStore(ValidationSettings().keys_in_memory)).add(self.count, keys)
         self.count += result.records
 
     def repeats(self) -> tuple[Offsets, Offsets]:
