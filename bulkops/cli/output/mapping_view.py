@@ -1,5 +1,6 @@
 """Output of `bulkops map` and `bulkops run --plan`."""
 
+import shlex
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) 
         return 0
     columns = ("step", "contract", "source rows", "left out", "records", "file")
     console().table(columns, rows, title=f"{recipe.name}: mapped into {folder}", drop=("step", "left out"))
-    console().next_step = f"bulkops run {recipe.path}"
+    console().next_step = shlex.join(["bulkops", "run", str(recipe.path)])
     return 0
 
 
@@ -64,6 +65,7 @@ def show_head(recipe: Recipe, count: int, *, as_json: bool) -> int:
     if as_json:
         document: MapDocument = {"recipe": recipe.name, "steps": steps}
         console().emit_json(document)
+    console().next_step = shlex.join(["bulkops", "map", str(recipe.path), "--into", "FOLDER"])
     return 0
 
 
@@ -101,6 +103,7 @@ def show_plan(recipe: Recipe, *, first: int, as_json: bool) -> int:
     console().table(columns, [_row(step) for step in steps], drop=("step", "read back", "bytes"))
     total = f"{counted(requests, 'request')}, {counted(size, 'byte')}, at least {seconds / 3600:.2f} hours"
     console().result(f"{total} at 3 requests per second, reconciliation included. Nothing was sent.")
+    console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
     return 0
 
 
