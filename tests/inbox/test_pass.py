@@ -237,6 +237,7 @@ def test_a_file_that_repeats_an_earlier_one_with_additions_is_set_aside(desk: In
     result = desk.run()
     assert (result.exit, states(result)) == (5, {"points-2.csv": "quarantined"})
     assert "already sent" in str(result.files[0]["reason"])
+    assert "Give `cumulative = true` in its pattern to send the new records only" in str(result.files[0]["hint"])
     assert desk.run().exit == 0
     assert sum(held(server.state).values()) == 12
 

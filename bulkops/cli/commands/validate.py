@@ -32,6 +32,7 @@ from bulkops.remote.paths import path_of
 from bulkops.wording import counted
 from bulkops.writing import refuse_no_folder, refuse_the_same
 from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
     from bulkops.reading.sources import Source
@@ -180,11 +181,18 @@ def _permit_of_baseline(path: Path, files: Sequence[str], sources: "list[Source]
 
 
 def _next_command(contract: Contract, file: str, report: "ValidationReport", code: int) -> str:
-    """Return the next command for one file: plan a valid one, repair a repairable one; empty for any other."""
+    """Return the next command for one file: plan a valid one, repair a repairable one, else explain the first rule.
+
+    It is empty for a file that could not be read.
+    """
     if code == 0:
         return shlex.join(["bulkops", "plan", contract.name, file])
-    repairable = code == 1 and any(report.files[0].repairs.values())
-    return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"]) if repairable else ""
+    (found,) = report.files
+    if code == 1 and any(found.repairs.values()):
+        return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"])
+    errors = (code for code in found.counts if found.severities[code] == Severity.ERROR)
+    broken = next(errors, next(iter(found.counts), None))
+    return f"bulkops rules {broken}" if code == 1 and broken else ""
 
 
 def _permit_of_tables(

@@ -1,5 +1,6 @@
 """Output of `bulkops map` and `bulkops run --plan`."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
@@ -42,7 +43,7 @@ def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) 
         return 0
     columns = ("step", "contract", "source rows", "left out", "records", "file")
     console().table(columns, rows, title=f"{recipe.name}: mapped into {folder}", drop=("step", "left out"))
-    console().next_step = f"bulkops run {recipe.path}"
+    console().next_step = shlex.join(["bulkops", "run", str(recipe.path)])
     return 0
 
 
@@ -69,6 +70,7 @@ def show_head(recipe: Recipe, count: int, *, as_json: bool) -> int:
     if as_json:
         document: MapDocument = {"recipe": recipe.name, "steps": steps}
         console().emit_json(document)
+    console().next_step = shlex.join(["bulkops", "map", str(recipe.path), "--into", "FOLDER"])
     return 0
 
 
@@ -107,12 +109,18 @@ def show_plan(
             "least_seconds": seconds,
         }
         console().emit_json(document)
-        return _exit_code(checked.values())
+        code = _exit_code(checked.values())
+    if code == 0:
+        console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
+    return code
     columns = ("step", "contract", "records", "bytes", "requests", "least", "read back", "least time")
     console().table(columns, [_row(step) for step in steps], drop=("step", "read back", "bytes"))
     total = f"{counted(requests, 'request')}, {counted(size, 'byte')}, at least {seconds / 3600:.2f} hours"
     console().result(f"{total} at 3 requests per second, reconciliation included. Nothing was sent.")
-    return _exit_code(checked.values())
+    code = _exit_code(checked.values())
+    if code == 0:
+        console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
+    return code
 
 
 def _checked(step: PlannedStep, given: Mapping[str, int], offline: OfflineCheck) -> Preflight | None:
