@@ -12,7 +12,7 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
-from bulkops.disk import ANOTHER_STATE, not_written, temporary_folder
+from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
@@ -22,6 +22,7 @@ from bulkops.pipeline.at_target import RecordsAtTarget
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
+from bulkops.temporary import temporary_folder
 from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import clear_unless_known, refuse_same_file

@@ -14,6 +14,7 @@ from bulkops.pipeline.mapping import PlannedStep, map_into, placed_errors, plan_
 from bulkops.pipeline.offline import OfflineCheck, offline_error
 from bulkops.pipeline.recipes import step_ids
 from bulkops.recipe import Recipe
+from bulkops.remote.paths import RemotePath
 from bulkops.wording import counted
 from bulkops.writing import Permit
 
@@ -27,7 +28,8 @@ HALF = (WIDTH - 4) // 2
 
 def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) -> int:
     """Write the mapped files of a recipe, print their books, and return the exit code."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not isinstance(folder, RemotePath):
+        folder.mkdir(parents=True, exist_ok=True)
     steps: list[MappedStepDocument] = []
     rows = []
     with console().bar(unit=" source row", leave=False) as bar, workspace_of(recipe, bar.update) as space:

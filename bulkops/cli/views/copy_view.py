@@ -16,7 +16,6 @@ from bulkops.cli.views.recipe_view import StepProgress, rerun_command, show_resu
 from bulkops.cli.views.validation_output import split_list
 from bulkops.clock import SystemClock
 from bulkops.copy_table import CopyTable, read_copy_table
-from bulkops.disk import temporary_folder
 from bulkops.errors import BulkopsError, DataError
 from bulkops.exporting.import_form import Used
 from bulkops.ledger.store import Ledger
@@ -37,6 +36,7 @@ from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.settings import Target
+from bulkops.temporary import temporary_folder
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
