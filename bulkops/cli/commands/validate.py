@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.account import AccountChoice, account_options
-from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option, tables_option
+from bulkops.cli.options.common import (
+    CountType,
+    cluster_option,
+    json_option,
+    limit_options,
+    overwrite_option,
+    tables_option,
+)
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
@@ -66,11 +73,7 @@ MOST_ACCEPTED = 100_000
 @tables_option
 @overwrite_option
 @account_options
-@option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Check the files on a dask cluster, for example tcp://HOST:8786; its workers must be able to read them.",
-)
+@cluster_option
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @limit_options
 @json_option
