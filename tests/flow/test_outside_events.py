@@ -216,10 +216,10 @@ def check(story: Story, codes: list[int], code: int, held: Rows) -> None:
 
 
 def check_keys(mode: Mode, accepted: Rows, doubtful: Rows, held: Rows, context: object) -> None:
-    """Compare records whose first column is a key.
+    """Compare records with a key in their first column.
 
     Both jobs may count a record as accepted that they sent within the resolution of the server's clock: it is there
-    once, with the values of both. A later upsert of the same key, or a later replacement, changes what is held.
+    once, with the values of both. A later upsert of the same key, or a later replacement, changes the row there.
     """
     known = accepted + doubtful
     assert max(Counter(row[0] for row in held.elements()).values(), default=1) == 1, ("imported twice", context)

@@ -590,7 +590,7 @@ def test_an_error_of_this_machine_fails_one_file_and_the_pass_ends_with_a_summar
     assert list(desk.drops.iterdir()) == []
 
 
-def test_a_pass_whose_book_fails_reports_the_files_before_it(
+def test_a_pass_reports_the_files_before_a_failure_of_its_book(
     desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in (1, 2):

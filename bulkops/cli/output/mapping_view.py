@@ -111,10 +111,7 @@ def show_plan(
             "least_seconds": seconds,
         }
         console().emit_json(document)
-        code = _exit_code(checked.values())
-    if code == 0:
-        console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
-    return code
+        return _exit_code(checked.values())
     columns = ("step", "contract", "records", "bytes", "requests", "least", "read back", "least time")
     console().table(columns, [_row(step) for step in steps], drop=("step", "read back", "bytes"))
     total = f"{counted(requests, 'request')}, {counted(size, 'byte')}, at least {seconds / 3600:.2f} hours"
