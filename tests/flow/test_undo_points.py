@@ -1,4 +1,4 @@
-"""`jobs undo` of points: it deducts the remaining points of the import from each owner once, even after lost requests."""
+"""`jobs undo` of points: it deducts the remaining points of the import once, also after lost requests."""
 
 import re
 import socket
