@@ -90,9 +90,14 @@ def validate_files(
     unused = settings.baseline.unused(judged) if settings.baseline else ()
     report = ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
     for file in report.files:
-        counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
-        record("validated", path=file.path, contract=file.contract, **counts)
+        record_report(file)
     return report
+
+
+def record_report(file: FileReport) -> None:
+    """Record the figures of a report in the journal."""
+    counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
+    record("validated", path=file.path, contract=file.contract, **counts)
 
 
 def _validate_one(builder: ReportBuilder, keys: KeyRegistry, executor: Executor) -> _FileResult:
