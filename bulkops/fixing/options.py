@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,8 @@ class FixOptions:
 
     `zone` applies to dates without an offset, `day_first` to dates with no other evidence of their order. `end_of_day`:
     an end date without a time means the end of that day. `encoding` is the encoding of bytes that are not UTF-8.
-    `renames` maps header names to the new column names.
+    `renames` maps header names to the new column names. `now` is the present time for the findings of the copy; no
+    repair depends on it.
     """
 
     unsafe: bool = False
@@ -24,6 +26,7 @@ class FixOptions:
     renames: Mapping[str, str] = field(default_factory=dict)
     day_first: bool | None = None
     end_of_day: bool | None = None
+    now: datetime | None = None
 
     @property
     def given(self) -> frozenset[str]:

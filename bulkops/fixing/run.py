@@ -52,6 +52,7 @@ def fix_file(
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
         left = _finish_copy(contract, copy, origins, target, options, scan=scan_of_copy, unchanged=unchanged)
+    report.clean = None if left is scan else left.report
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
     return report
@@ -174,7 +175,7 @@ def _finish_copy(
     `scan` is the scan of the copy if it is known; `unchanged` too, if the last pass changed nothing.
     """
     source = stream_source("The repaired copy", copy)
-    scan = unchanged or scan or scan_file(contract, source)
+    scan = unchanged or scan or scan_file(contract, source, now=options.now)
     if unchanged is None:
         _refuse_other_form(scan)
         if _may_change(scan, options):

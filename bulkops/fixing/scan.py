@@ -3,6 +3,7 @@
 import codecs
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
 from typing import BinaryIO, cast
@@ -33,6 +34,7 @@ from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.keys import KeyStore
 from bulkops.validation.checks.likely_encodings import reads_best_in
 from bulkops.validation.engine import check_content
+from bulkops.validation.findings import FileReport
 from bulkops.validation.preamble import FileStart
 from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
@@ -63,7 +65,7 @@ class FileScan:
     have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is the last record
     with a value, from 1. `dropped` are the positions of columns to remove although they contain values. `records` is
     the number of records. `by_comma`: commas separate the cells of all records, but another sign separates the names of
-    the header.
+    the header. `report` is the validation report of a file without findings.
     """
 
     file_start: FileStart
@@ -82,6 +84,7 @@ class FileScan:
     dropped: frozenset[int] = frozenset()
     by_comma: bool = False
     records: int = 0
+    report: FileReport | None = None
 
 
 @dataclass
@@ -94,6 +97,7 @@ class _BlockCollector:
     codes: set[str] = field(default_factory=set)
     count: int = 0
     length: int = 0
+    repeated: bool = False
 
     def begin(self, builder: ReportBuilder) -> None:
         """Start the only file."""
@@ -109,10 +113,14 @@ class _BlockCollector:
         self.count += result.records
 
     def repeats(self) -> tuple[Offsets, Offsets]:
-        """Return the records with a key that certainly appeared earlier, and those that share any key, in order."""
+        """Return the records with a key that certainly appeared earlier, and those that share any key, in order.
+
+        Set `repeated` if any keys are equal, or differ only in case.
+        """
         repeats, sharing = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for unique, store in self.stores.items():
             for positions, firsts, case_only in store.repetitions():
+                self.repeated |= len(positions) > 0
                 sharing += [positions[~case_only], firsts[~case_only]]
                 repeats += [positions[~case_only]] if unique.certain else []
             store.close()
@@ -152,13 +160,15 @@ def scan_file(
     *,
     renames: Mapping[str, str] = MappingProxyType({}),
     decoded_from: Encoding | None = None,
+    now: datetime | None = None,
 ) -> FileScan:
     """Read a file once and return its scan; InputUnreadable if it cannot be read.
 
     `renames` maps header names to the new column names. `decoded_from` is the encoding from which the source was
-    decoded.
+    decoded. `now` is the present time; None to accept dates in the past.
     """
-    builder = ReportBuilder(contract, source, ValidationSettings(max_findings=0, renames=renames), None)
+    settings = ValidationSettings(max_findings=0, renames=renames, now=now)
+    builder = ReportBuilder(contract, source, settings, None)
     collector = _BlockCollector(contract)
     with opened(source) as stream:
         watcher = _EncodingWatcher(stream)
@@ -176,6 +186,8 @@ def scan_file(
         # A note that has only its first cell would become a record.
         surplus = frozenset()
     repeats, sharing = collector.repeats()
+    codes = frozenset(collector.codes | set(builder.findings.nonzero_counts()))
+    clean = not codes and not collector.repeated
     return FileScan(
         file_start=builder.file_start,
         evidence=_evidence(builder, collector.codes, watcher, forms, decoded_from),
@@ -183,7 +195,7 @@ def scan_file(
         touched=tuple(collector.touched),
         repeats=repeats,
         sharing=sharing,
-        codes=frozenset(collector.codes | set(builder.findings.nonzero_counts())),
+        codes=codes,
         surplus=surplus,
         misread=misread,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
@@ -192,6 +204,7 @@ def scan_file(
         last_record=_last_record(builder.profile),
         by_comma=forms.all_by_comma,
         records=collector.count,
+        report=builder.report(size=reader.size, sha256=reader.sha256) if clean else None,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from bulkops.fixing.options import AppliedRepair
 from bulkops.fixing.origins import Origin, OriginArrays, Origins
 from bulkops.reading.records.structural_index import Offsets
+from bulkops.validation.findings import FileReport
 
 
 class Change(NamedTuple):
@@ -27,7 +28,8 @@ class Change(NamedTuple):
 class FixReport:
     """The number of changes. `changed` counts records, `counts` counts changes by rule.
 
-    `removed` counts records and blank lines, `blank_lines` only the latter.
+    `removed` counts records and blank lines, `blank_lines` only the latter. `clean` is the validation report of a copy
+    that was scanned and has no findings.
     """
 
     records: int = 0
@@ -35,6 +37,7 @@ class FixReport:
     removed: int = 0
     blank_lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
+    clean: FileReport | None = None
 
 
 @dataclass

@@ -109,8 +109,13 @@ def unrecorded_report(
 def record_reports(report: ValidationReport) -> None:
     """Record one event for each file of a report."""
     for file in report.files:
-        counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
-        record("validated", path=file.path, contract=file.contract, **counts)
+        record_report(file)
+
+
+def record_report(file: FileReport) -> None:
+    """Record the figures of a report in the journal."""
+    counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
+    record("validated", path=file.path, contract=file.contract, **counts)
 
 
 def _validate_one(builder: ReportBuilder, keys: KeyRegistry, executor: Executor) -> _FileResult:

@@ -16,7 +16,7 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
-from bulkops.cli.output.remaining_findings import print_remaining, typed_options, validate_copy
+from bulkops.cli.output.remaining_findings import clean_report, print_remaining, typed_options, validate_copy
 from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
@@ -137,6 +137,7 @@ def _options(
     renames: tuple[str, ...],
 ) -> "FixOptions":
     """Return the repair options; UsageError for an unknown time zone or encoding, or an invalid rename."""
+    from bulkops.clock import SystemClock
     from bulkops.fixing.options import FixOptions
     from bulkops.fixing.transcoding import encoding_named
 
@@ -147,6 +148,7 @@ def _options(
         end_of_day=end_of_day,
         encoding=encoding_named(encoding) if encoding else None,
         renames=_renames(renames),
+        now=SystemClock().now(),
     )
 
 
@@ -177,8 +179,10 @@ def _write(
     with whole_files(targets, permit) as (*listed, out):
         log = _ChangeLog(listed[0] if listed else None, mask=view.mask, diff=view.diff, err=output == STDOUT)
         report = fix_file(contract, source, out, options=options, log=log)
-        if spooled:
+        if spooled and report.clean is None:
             left = validate_copy(contract, stream_source(str(output), out), mask=view.mask)
+    if report.clean is not None:
+        left = clean_report(report.clean, str(output))
     return report, left or validate_copy(contract, file_source(output), mask=view.mask)
 
 

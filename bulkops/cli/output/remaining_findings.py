@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bulkops.escaping import one_line
@@ -28,6 +29,15 @@ def validate_copy(contract: Contract, copy: "Source", *, mask: bool) -> "FileRep
 
     settings = ValidationSettings(max_findings=_EXAMPLES, now=SystemClock().now(), mask=mask)
     return validate_files(contract, [copy], settings=settings).files[0]
+
+
+def clean_report(report: "FileReport", path: str) -> "FileReport":
+    """Return the report of a copy that was validated while it was repaired, and record it in the journal."""
+    from bulkops.validation.engine import record_report
+
+    report = replace(report, path=path)
+    record_report(report)
+    return report
 
 
 def typed_options(chosen: Mapping[str, Any]) -> list[str]:

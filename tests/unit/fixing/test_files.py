@@ -1,6 +1,8 @@
 """Whole files repaired: what depends on the file and not on one record."""
 
 import io
+from dataclasses import replace
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,6 +13,7 @@ from bulkops.fixing.run import fix_file
 from bulkops.fixing.writer import Change, FixReport
 from bulkops.reading.sources import Source
 from bulkops.validation.engine import validate_files
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 SAFE, UNSAFE = FixOptions(zone=ZoneInfo("UTC"), end_of_day=False), FixOptions(unsafe=True, zone=ZoneInfo("UTC"))
@@ -336,3 +339,24 @@ def test_record_that_the_copy_shows_to_be_quoted_as_a_whole_is_repaired_in_the_s
     assert after == b"customerprofileid,joindate\nTotal,5\n"
     assert codes(changes) == ["HDR108", "HDR110", "STR116"]
     assert fixed(after, contract="loyalty-join-dates")[:2] == (after, [])
+
+
+@pytest.mark.parametrize(
+    ("data", "clean"),
+    [
+        (b"value,limitval\n ABCD,1\nEFGH, 2\n", True),
+        (b"value,limitval\n ABCD,1\nEFGH,x\n", False),
+        (b"value,limitval\n ABCD,1\nabcd,2\n", False),
+        (b"value,limitval,expirydate\n ABCD,1,2020-01-01T00:00:00Z\n", False),
+        (b"value;limitval\nABCD;1\n", True),
+    ],
+)
+def test_report_of_a_copy_without_findings_is_that_of_its_validation(data: bytes, clean: bool) -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    after, _, report = fixed(data, FixOptions(now=now))
+    settings = ValidationSettings(now=now)
+    validated = validate_files(CONTRACTS["coupons"], [source_of(after)], settings=settings).files[0]
+    assert clean == (not validated.counts)
+    assert (None if report.clean is None else replace(report.clean, path="memory.csv")) == (
+        validated if clean else None
+    )
