@@ -34,6 +34,7 @@ from bulkops.pipeline.undoing import Confirm, resume_undo
 from bulkops.transport.client import ApiClient
 from bulkops.undoing.undo_jobs import undoes_by_removal
 from bulkops.upload.context import JobContext
+from bulkops.upload.guards import refuse_superseded
 from bulkops.upload.job_files import rejected_path
 from bulkops.upload.options import RunOptions
 from bulkops.upload.replace.undo import UndoneJob, saved_before
@@ -82,6 +83,7 @@ def resume_job(
             return _resume_undo(
                 job, ledger, open_target, changes or {}, file, clock=clock, stop=stop, observer=observer
             )
+        refuse_superseded(ledger, job)
         target = stack.enter_context(open_target())
         if file is not None:
             moved = with_file(job, file)

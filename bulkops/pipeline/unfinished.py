@@ -21,6 +21,11 @@ from bulkops_validators.model.contract import Mode
 if TYPE_CHECKING:
     from bulkops.json_documents.jobs import BooksDocument
 
+AFTERWARDS = {
+    Mode.UPSERT: " If it is resumed after this import, it overwrites newer values with its own.",
+    Mode.REPLACE: " After this import, its records are not sent any more: cancel it.",
+}
+"""What happens to the records of an unfinished job after a newer file was imported, by mode."""
 SHOWN = 3
 """Maximum number of unfinished jobs that are reported one by one."""
 
@@ -117,11 +122,9 @@ def _note(found: OpenJob, job: JobEntry) -> str:
     moved = newer and _path_key(other.file_path) == _path_key(job.file_path)
     resume = f"`bulkops jobs resume {other.id}{' --file PATH' if moved else ''}`"
     where = "for this target" if other.target_key == job.target_key else f"for {_place(other)}"
-    order = (
-        " If it is resumed after this import, it overwrites newer values with its own."
-        if newer and Mode(job.mode).resend_is_safe and other.target_key == job.target_key
-        else ""
-    )
+    order = ""
+    if newer and other.target_key == job.target_key:
+        order = AFTERWARDS.get(Mode(job.mode), "")
     return f"Unfinished {where}: {found.description}. {resume} or `bulkops jobs cancel {other.id}`.{order}"
 
 

@@ -10,7 +10,7 @@ from bulkops.chunking.plan import FilePlan
 from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import BulkopsError, GuardRefused, Unfinished, UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.states import OPEN, ChunkState
+from bulkops.ledger.states import IMPORTED, OPEN, ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.private import private, private_folder
 from bulkops.readback.compare.canonical import Fold, found_frame, sent_frame
@@ -25,6 +25,8 @@ from bulkops_validators.model.contract import Form, Mode, Readback
 from bulkops_validators.model.rules_registry import RULES, accepted
 
 HARMLESS = frozenset({ChunkState.REJECTED, ChunkState.DIVIDED, ChunkState.SKIPPED})
+SENT = IMPORTED | {ChunkState.SKIPPED}
+"""States of a chunk whose records the target contains."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +110,24 @@ def refuse_second_job(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
             f"Job {earlier.id} already contains this file for this target, and it is unfinished. Nothing was sent.",
             hint=_resume_hint(earlier, job),
         )
+
+
+def refuse_superseded(ledger: Ledger, job: JobEntry) -> None:
+    """Raise GuardRefused if a newer job replaced the target of a replacing job that sent nothing so far.
+
+    Sending it now would restore older content. A request in doubt is settled in any case.
+    """
+    if Mode(job.mode) is not Mode.REPLACE or any(c.state is not ChunkState.PENDING for c in ledger.chunks(job.id)):
+        return
+    names = ledger.job_ids_at(job.target_key)
+    for name in reversed(names[names.index(job.id) + 1 :]):
+        newer = ledger.job(name)
+        if newer.file_sha256 != job.file_sha256 and any(c.state in SENT for c in ledger.chunks(name)):
+            raise GuardRefused(
+                f"Job {newer.id} of {newer.created:%Y-%m-%d} replaced the content of this target after job {job.id} "
+                "began. Resuming it would restore older content. Nothing was sent.",
+                hint=f"Cancel it with `bulkops jobs cancel {job.id}`. If its file is right, import the file again.",
+            )
 
 
 def _resume_hint(earlier: JobEntry, job: JobEntry) -> str:

@@ -215,3 +215,25 @@ def test_run_of_the_same_file_still_goes_on_with_its_unfinished_job(
     ended = shell.run("run", recipe(tmp_path), "--json")
     assert (ended.code, ended.json["steps"][0]["import"]["job"]) == (0, job), ended.err
     assert GIVEAWAYS.held(sandbox) == counted(rows_of(file))
+
+
+def test_a_job_of_a_named_target_is_resumed_proved_and_undone_without_its_name(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    config = tmp_path / "bulkops.toml"
+    config.write_text(f'[targets.live]\nbase_url = "{sandbox.base_url}"\nkey = {{env = "LIVE_KEY"}}\n')
+    key = shell.environment["BULKOPS_MANAGEMENT_KEY"]
+    kept = {n: v for n, v in shell.environment.items() if n not in ("BULKOPS_MANAGEMENT_KEY", "BULKOPS_BASE_URL")}
+    file = write(tmp_path / "daily.csv", "coupons", first=1)
+
+    def run(*words: str) -> Ended:
+        command = ("--config", str(config), *words, "--json")
+        return shell.ended(shell.start(*command, environment=kept | {"LIVE_KEY": key}))
+
+    sandbox.set_faults("imports@2=403")
+    words = (*PLACES["coupons"], "--max-rows", "10", "--settle", "0.3", "--yes", "--target", "live")
+    job = run("import", "coupons", str(file), *words).json["job"]
+    sandbox.set_faults(None)
+    for following in (("jobs", "resume"), ("reconcile", "--job", job), ("jobs", "undo", job, "--yes")):
+        ended = run(*following)
+        assert ended.code == 0, (following, ended.err)

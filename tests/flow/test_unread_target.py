@@ -45,7 +45,7 @@ def test_a_replacement_repeated_while_its_target_is_unreadable_creates_no_second
     server.world.instead = None
     refused = bulkops(server, tmp_path / "state", *words)
     assert (refused.code, f"{job} already contains this file" in refused.err) == (5, True), refused.err
-    assert "it overwrites newer values" not in refused.err
+    assert "not sent any more" not in refused.err
     server.world.instead = LOGIN
     file.write_text("item\nred\nblue\n")
     corrected = bulkops(server, tmp_path / "state", *words)
@@ -55,6 +55,28 @@ def test_a_replacement_repeated_while_its_target_is_unreadable_creates_no_second
     server.world.instead = None
     assert bulkops(server, tmp_path / "state", "jobs", "resume", corrected.json["job"]).code == 0
     assert [row["item"] for row in server.world.rows["collections"]] == ["red", "blue"]
+
+
+def test_a_replacement_that_sent_nothing_is_not_resumed_after_a_newer_one(
+    server: ForeignServer, file: Path, tmp_path: Path
+) -> None:
+    words = ("import", "collections", str(file), "--collection", "7", "--json")
+    server.world.instead = LOGIN
+    job = bulkops(server, tmp_path / "state", *words).json["job"]
+    server.world.instead = None
+    monday = file.read_text()
+    file.write_text("item\nred\ngreen\nblue\n")
+    newer = bulkops(server, tmp_path / "state", *words).json["job"]
+    old = tmp_path / "monday.csv"
+    old.write_text(monday)
+    resume = ("jobs", "resume", "--file", str(old), "--max-removals", "100%")
+    refused = bulkops(server, tmp_path / "state", *resume)
+    assert (refused.code, f"Job {newer}" in refused.err, f"jobs cancel {job}" in refused.err) == (5, True, True)
+    assert [row["item"] for row in server.world.rows["collections"]] == ["red", "green", "blue"]
+    assert bulkops(server, tmp_path / "state", "jobs", "cancel", job).code == 0
+    again = ("import", "collections", str(old), "--collection", "7", "--max-removals", "50%")
+    assert bulkops(server, tmp_path / "state", *again).code == 0
+    assert [row["item"] for row in server.world.rows["collections"]] == ["red", "green"]
 
 
 def test_a_resumed_replacement_still_refuses_to_remove_too_much(

@@ -327,7 +327,7 @@ def _of_job(
     from bulkops.pipeline.reconcile_job import request_of_job
 
     job = book.job(name)
-    return request_of_job(book, name, file=moved), target.reopen(job.target, address=job.address)
+    return request_of_job(book, name, file=moved), target.of_job(job)
 
 
 def _online(

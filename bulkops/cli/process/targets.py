@@ -140,9 +140,13 @@ class TargetChoice:
                 console().note(f"{name} {given} from the environment overrides {name} {value} of target {self.name!r}.")
 
     def of_job(self, job: "JobEntry") -> "TargetChoice":
-        """Return the choice for one of several jobs: the given target, or else the job's own."""
+        """Return the choice for a job: the given target, or else the job's own, by name if the configuration has it."""
+        from bulkops.configuration import read_config
+
         name = job.settings.get("target_name")
-        choice = self if self.name or self.base_url or name in (None, "sandbox") else replace(self, name=str(name))
+        given = self.name or self.base_url
+        named = not given and name is not None and name in read_config(self.config).tables.get("targets", {})
+        choice = replace(self, name=str(name)) if named else self
         return choice.reopen(job.target, address=job.address)
 
     def reopen(self, identity: Mapping[str, Any], *, address: str) -> "TargetChoice":

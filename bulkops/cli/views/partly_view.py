@@ -23,7 +23,7 @@ def resolve_partly(
         job = ledger.job(name)
         refuse_changed_file(job, ledger)
         with (
-            target.reopen(job.target, address=job.address).open() as found,
+            target.of_job(job).open() as found,
             open_context(job, found, ledger, clock=SystemClock(), stop=Stop(), notify=console().note) as context,
         ):
             console().show_waits(context.client.notifier)

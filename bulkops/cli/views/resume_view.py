@@ -43,7 +43,7 @@ def resume_job(
             outcome = resuming.resume_job(
                 job,
                 ledger,
-                lambda: target.reopen(job.target, address=job.address).open(),
+                lambda: target.of_job(job).open(),
                 clock=SystemClock(),
                 prove=reconcile and (name is not None or not resuming.is_proved(job)),
                 changes=changes,

@@ -129,7 +129,7 @@ def undo_job(
         progress = UndoProgress(url, earlier, yes=yes)
 
         def opened() -> Any:
-            return target.reopen(earlier.target, address=earlier.address).open()
+            return target.of_job(earlier).open()
 
         with signals_handled(stop, progress, as_json=as_json):
             if output is not None:
