@@ -77,16 +77,17 @@ def counted(connection: Connection) -> int:
     return int(connection.recv())
 
 
-def text_of(name: str) -> str:
-    """Return a small file of points with rows of its own."""
-    return "customerprofileid,amount\n" + "".join(f"{name}-{n},{n + 1}\n" for n in range(RECORDS))
+def text_of(name: str, more: str = "") -> str:
+    """Return a small file of points with rows of its own, and with more rows."""
+    return "customerprofileid,amount\n" + "".join(f"{name}-{n},{n + 1}\n" for n in range(RECORDS)) + more
 
 
-def fill(folder: Path, name: str, files: int) -> None:
-    """Drop files."""
+def fill(folder: Path, name: str, files: int, *, alike: bool = False) -> None:
+    """Drop files; `alike` ones all have one equal row."""
     (folder / "in").mkdir(exist_ok=True)
+    more = "everyone,1\n" if alike else ""
     for number in range(files):
-        (folder / "in" / f"points-{name}-{number:06}.csv").write_text(text_of(f"{name}-{number}"))
+        (folder / "in" / f"points-{name}-{number:06}.csv").write_text(text_of(f"{name}-{number}", more))
 
 
 def inbox_of(folder: Path, *, reconcile: bool) -> Inbox:
@@ -123,14 +124,14 @@ def bare(url: str, files: int) -> float:
     return (time.process_time() - began) / files * 1000
 
 
-def measure_files(files: int, *, reconcile: bool) -> None:
+def measure_files(files: int, *, reconcile: bool, alike: bool) -> None:
     """Print the cost of a pass over small files."""
     setattr(workflow, "SlotLimiter", lambda **_: NoLimiter())  # noqa: B010 - it would only wait
     with tempfile.TemporaryDirectory() as made, sandbox() as (url, requests):
         folder = Path(made)
         fill(folder, "warm", WARM)
         run(folder, url, reconcile=reconcile)
-        fill(folder, "file", files)
+        fill(folder, "file", files, alike=alike)
         before, began, used = counted(requests), time.perf_counter(), time.process_time()
         result = run(folder, url, reconcile=reconcile)
         used, took = time.process_time() - used, time.perf_counter() - began
@@ -139,7 +140,8 @@ def measure_files(files: int, *, reconcile: bool) -> None:
         alone = bare(url, min(files, 1000))
         own = used / files * 1000 - alone
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        print(f"{files:,} files of {RECORDS} records, {'with' if reconcile else 'without'} reconciliation:")
+        shared = " and an equal one" if alike else ""
+        print(f"{files:,} files of {RECORDS} records{shared}, {'with' if reconcile else 'without'} reconciliation:")
         print(f"  {used / files * 1000:.1f} ms of processor time per file; the upload alone takes {alone:.1f} ms")
         print(f"  {own:.1f} ms of our own work per file (goal: 15)")
         print(f"  {sent / files:.2f} requests and {took / files * 1000:.1f} ms per file; peak memory {memory:,} MB")
@@ -234,9 +236,10 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--archived", type=int, default=100_000)
     parser.add_argument("--reconcile", action="store_true", help="prove the rows of each file")
+    parser.add_argument("--alike", action="store_true", help="let all files have one equal record")
     chosen = parser.parse_args()
     if "files" in chosen.what:
-        measure_files(chosen.files, reconcile=chosen.reconcile)
+        measure_files(chosen.files, reconcile=chosen.reconcile, alike=chosen.alike)
     if "archive" in chosen.what:
         measure_archive(chosen.archived)
 

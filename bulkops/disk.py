@@ -82,15 +82,6 @@ class _TemporaryRaw(FileIO):
             raise temporary_not_written(error) from None
 
 
-@contextmanager
-def temporary_folder(prefix: str = "bulkops-") -> Iterator[Path]:
-    """Yield a folder for temporary files, and remove it at the end; wrap writes to it in `temporary_writes`."""
-    with temporary_writes():
-        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
-    with made as folder:
-        yield Path(folder)
-
-
 def temporary_writes() -> AbstractContextManager[None]:
     """Return a context in which a full disk is reported as that of the temporary files."""
     return naming_full_disk(_temporary(), instead=ANOTHER_TEMPORARY)

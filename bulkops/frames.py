@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from bulkops.disk import temporary_folder, temporary_writes
+from bulkops.disk import temporary_writes
 from bulkops.errors import UsageError
 from bulkops.private import private_folder
 from bulkops.remote.paths import path_of
+from bulkops.temporary import temporary_folder
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,7 +39,7 @@ def input_path(given: Input) -> Iterator[Path]:
     if isinstance(given, str | os.PathLike):
         yield path_of(given)
         return
-    with temporary_folder("bulkops-frame-") as folder:
+    with temporary_folder(prefix="bulkops-frame-") as folder:
         with temporary_writes():
             path = _written(given, folder)
         yield path

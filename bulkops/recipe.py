@@ -9,7 +9,6 @@ from pydantic import (
     Field,
     PrivateAttr,
     ValidationError,
-    ValidatorFunctionWrapHandler,
     WithJsonSchema,
     WrapValidator,
     field_validator,
@@ -20,10 +19,8 @@ from pydantic.json_schema import SkipJsonSchema
 from bulkops.documents import parse_yaml, read_document, yaml_line
 from bulkops.errors import UsageError
 from bulkops.limits import MAX_NUMBER
-from bulkops.recipe_source import MAPPING_KEYS, Controls, Join, Lookup, MappingKeys, SourceSpec, Strict
+from bulkops.recipe_source import MAPPING_KEYS, Controls, Join, Lookup, MappingKeys, SourceSpec, Strict, path_or_address
 from bulkops.recipe_text import VARIABLE_PATTERN, AtKey, Variables, sentence, written_place
-from bulkops.remote.addresses import is_remote
-from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops_validators import CONTRACTS, ID_NAMES
 
@@ -52,10 +49,6 @@ VARIABLES_AS_WRITTEN: dict[str, Any] = {
     "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
 }
 """The schema of variables in the file, which the model sees only as text; null is a variable without a default."""
-
-
-def _path_or_address(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
-    return path_of(value) if isinstance(value, str) and is_remote(value) else handler(value)
 
 
 ID_AS_WRITTEN: dict[str, Any] = {
@@ -87,7 +80,7 @@ class Step(MappingKeys):
     """
 
     contract: str = Field(description="The contract's name.", json_schema_extra={"enum": list(CONTRACTS)})
-    file: Annotated[Path, WrapValidator(_path_or_address)] = Field(
+    file: Annotated[Path, WrapValidator(path_or_address)] = Field(
         default=Path(),
         description="The file to import, in the import format, or its address.",
         json_schema_extra=_without_default,

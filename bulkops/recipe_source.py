@@ -5,9 +5,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
+from bulkops.errors import UsageError
 from bulkops.remote.addresses import is_remote
+from bulkops.remote.paths import RemotePath, path_of
 
 NAME = re.compile(r"[a-z_][a-z0-9_]*")
 RESERVED = frozenset({"source", "joined", "mapped"})
@@ -53,10 +63,23 @@ def _as_source(value: object) -> object:
     return {"file": value} if isinstance(value, str | Path) else value
 
 
+def path_or_address(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+    """Return the path of a remote file for an address; ValueError for an invalid one. `handler` validates others."""
+    if isinstance(value, RemotePath):
+        return value
+    if not isinstance(value, str) or not is_remote(value):
+        return handler(value)
+    try:
+        return path_of(value)
+    except UsageError as error:
+        msg = f"{error.message} {error.hint or ''}".rstrip()
+        raise ValueError(msg) from None
+
+
 class SourceSpec(Strict):
     """The source of the rows: files, or a query of a database."""
 
-    file: Path | None = Field(default=None, description="A file, or a pattern that matches several of one form.")
+    file: Path | None = Field(default=None, description="A file, an address, or a pattern for several of one form.")
     format: Format | None = Field(default=None, description="The format; default: by the suffix of the file.")
     sheet: str | None = Field(default=None, description="Sheet of a workbook; default: the first one with rows.")
     header: int | None = Field(
@@ -74,13 +97,10 @@ class SourceSpec(Strict):
     query: str | None = Field(default=None, description="SELECT of the database; it needs an ORDER BY.")
     table: str | None = Field(default=None, description="Table of the database, instead of a query.")
 
-    @field_validator("file", mode="before")
+    @field_validator("file", mode="wrap")
     @classmethod
-    def _on_this_machine(cls, value: object) -> object:
-        if isinstance(value, str) and is_remote(value):
-            msg = "a source must be a file on this machine; copy the file first"
-            raise ValueError(msg)
-        return value
+    def _path_or_address(cls, value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        return path_or_address(value, handler)
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bulkops.errors import UsageError
+from bulkops.remote.paths import path_of
 from bulkops.wording import guess
 from bulkops.writing import NOT_CSV, refuse_other_form
 
@@ -59,7 +60,7 @@ def parse_output(text: str, forms: Sequence[str]) -> tuple[str, Path]:
         )
     if form not in forms:
         raise UsageError(f"--output: unknown format {form[:40]!r}.", hint=guess(form, forms))
-    return form, Path(path)
+    return form, path_of(path)
 
 
 def refuse_other_table(path: Path, form: str) -> None:

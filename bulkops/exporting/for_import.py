@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import polars as pl
 
-from bulkops.disk import temporary_file, temporary_folder, temporary_writes
+from bulkops.disk import temporary_file, temporary_writes
 from bulkops.errors import DataError, UsageError
 from bulkops.exporting.catalog import EXPORTS
 from bulkops.exporting.definition import Export
@@ -27,6 +27,7 @@ from bulkops.readback.parse.lenient import BOM, split_header
 from bulkops.readback.parse.tables import LINE, read_frames
 from bulkops.readback.parse.warnings import FIELDS, Notes
 from bulkops.reading.sources import file_source
+from bulkops.temporary import temporary_folder
 from bulkops.transport.client import ApiClient
 from bulkops.writing import OWN_ONLY, Permit, part_file
 from bulkops_validators import CONTRACTS

@@ -5,10 +5,11 @@ from typing import BinaryIO
 
 import polars as pl
 
-from bulkops.disk import temporary_folder, temporary_writes
+from bulkops.disk import temporary_writes
 from bulkops.readback.fetch.download import Downloaded, GetRequest
 from bulkops.readback.fetch.pages import read_pages
 from bulkops.readback.parse.warnings import Notes
+from bulkops.temporary import temporary_folder
 from bulkops.transport.client import ApiClient
 
 PAGE_SIZE = 1000

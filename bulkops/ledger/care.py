@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bulkops.checksums import sha256_of
-from bulkops.disk import is_full, temporary_folder, temporary_writes
+from bulkops.disk import is_full, temporary_writes
 from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path
 from bulkops.ledger.job_documents import job_state
@@ -36,6 +36,7 @@ from bulkops.ledger.versions import LATEST
 from bulkops.origins import origins_path
 from bulkops.private import FILE
 from bulkops.remote.paths import RemotePath
+from bulkops.temporary import temporary_folder
 
 CONTENT = ("jobs", "digests", "frames")
 """The folders beside a ledger that contain data; locks and rate slots are made again when they are needed."""
@@ -65,7 +66,7 @@ def back_up(url: str, out: BinaryIO, *, now: datetime) -> Backup:
     """
     path = _database(url)
     os.fchmod(out.fileno(), FILE)
-    with temporary_folder("bulkops-backup-") as folder:
+    with temporary_folder(prefix="bulkops-backup-") as folder:
         copy = folder / DATABASE
         with temporary_writes():
             inboxes = _copy_inboxes(path, folder)

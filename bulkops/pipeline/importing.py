@@ -11,7 +11,6 @@ from bulkops.chunking.limits import ChunkLimits, chunk_limits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import Clock
-from bulkops.disk import temporary_folder
 from bulkops.errors import DataError, InputUnreadable
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.store import Ledger
@@ -21,6 +20,7 @@ from bulkops.pipeline.repeats import SendingPlan, refuse_pointless, without_repe
 from bulkops.pipeline.running import NewJob, Outcome, begin_and_run
 from bulkops.pipeline.unfinished import name_unfinished
 from bulkops.settings import Target
+from bulkops.temporary import temporary_folder
 from bulkops.transport.client import ApiClient
 from bulkops.upload.body import FileStamp, settled_stamp
 from bulkops.upload.guards import refuse_unaccepted_warnings
@@ -163,7 +163,7 @@ def _sending(
     with ExitStack() as stack:
         if request.guards.only_changed:
             if request.contract.changes_rows:  # one download shows the changes, and is the way back
-                folder = stack.enter_context(temporary_folder("bulkops-target-"))
+                folder = stack.enter_context(temporary_folder(prefix="bulkops-target-"))
                 new = replace(new, export=folder / "export.csv")
             at_target = records_at_target(new, target, ledger, clock=clock, notify=observer.note, keep=new.export)
         chosen = without_repeats(

@@ -12,7 +12,7 @@ import numpy as np
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file, read_header
-from bulkops.disk import ANOTHER_STATE, not_written, temporary_folder
+from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import DataError, GuardRefused, InputUnreadable, InUse, LedgerUnusable, UsageError
 from bulkops.ledger.digests import keep_digests
 from bulkops.ledger.models import SOURCE, JobEntry
@@ -22,11 +22,20 @@ from bulkops.pipeline.at_target import RecordsAtTarget
 from bulkops.pipeline.running import NewJob
 from bulkops.private import private, private_folder
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
+from bulkops.temporary import temporary_folder
 from bulkops.transport.notices import Notify
 from bulkops.upload.body import settled_stamp
 from bulkops.upload.guards import clear_unless_known, refuse_same_file
 from bulkops.upload.job_files import new_records_path
-from bulkops.upload.sent_before import KnownJobs, Mask, SentBefore, jobs_to_compare, known_jobs, sent_before
+from bulkops.upload.sent_before import (
+    KnownJobs,
+    Mask,
+    SentBefore,
+    jobs_to_compare,
+    known_jobs,
+    sent_before,
+    sent_by_earlier,
+)
 from bulkops.upload.workflow import Guards
 from bulkops.validation.digests import Digests
 from bulkops.wording import counted
@@ -104,8 +113,8 @@ def without_repeats(
             yield sending
         return
     known = known_jobs(ledger, job.target_key)
-    earlier = jobs_to_compare(ledger, job.target_key, known.ids, digests)
-    found = sent_before(ledger, earlier.jobs, digests, running=running)
+    earlier = jobs_to_compare(ledger, job.target_key, known, digests)
+    found = sent_by_earlier(ledger, earlier, digests, running=running)
     keep = _Keep(ledger=ledger, contract=new.contract, known=known, guards=guards)
     if guards.only_new:
         _refuse_unknown(ledger, new, earlier.unknown, notify)

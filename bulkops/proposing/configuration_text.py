@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bulkops.proposing.model import Proposal, ProposedStep
+from bulkops.remote.paths import RemotePath
 
 
 def is_repository(proposal: Proposal, *, folders: bool) -> bool:
     """Return whether the files need only be checked: several in the import format, or some in a folder."""
     whole = [step for step in proposal.steps if step.whole_file]
+    if any(isinstance(step.table.spec.file, RemotePath) for step in whole):
+        return False  # a check reads files of this machine
     return bool(whole) and (folders or (len(whole) == len(proposal.steps) > 1 and not proposal.unknown))
 
 

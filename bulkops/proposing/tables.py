@@ -15,6 +15,8 @@ from bulkops.proposing.profile import profile_of
 from bulkops.proposing.words import words
 from bulkops.reading.sources import Source, expand
 from bulkops.recipe_source import FORMATS, SourceSpec
+from bulkops.remote.addresses import SCHEMES, is_remote
+from bulkops.remote.paths import fetch, path_of
 from bulkops.sources.opening import open_table
 from bulkops.sources.table import LegacyTable
 from bulkops.sources.workbook import filled_sheets
@@ -33,6 +35,11 @@ def tables_of(sources: Sequence[str]) -> list[ProfiledTable]:
 
 
 def _tables(source: str) -> Iterator[ProfiledTable]:
+    if source.partition("://")[0].lower() in SCHEMES and is_remote(source):
+        path = path_of(source)
+        fetch(path)
+        yield from _of_file(path)
+        return
     if "://" in source:
         yield from _of_database(source)
         return

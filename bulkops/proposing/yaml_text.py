@@ -14,6 +14,7 @@ from bulkops.proposing.sql import ZONE, undecided
 from bulkops.proposing.words import words
 from bulkops.recipe_source import SourceSpec
 from bulkops.recipe_text import VARIABLE
+from bulkops.remote.paths import RemotePath
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Number
@@ -109,7 +110,12 @@ def _source(spec: SourceSpec, folder: Path) -> Iterator[str]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Return a path from the folder of the recipe; an absolute one if they share no folder below the root."""
+    """Return a path from the folder of the recipe; an absolute one if they share no folder below the root.
+
+    An address stays.
+    """
+    if isinstance(path, RemotePath):
+        return str(path)
     return Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
 
 

@@ -1,6 +1,5 @@
 """Files on SFTP servers, by asyncssh. The key of a host must be known; it is never accepted silently."""
 
-import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +12,8 @@ from sshfs import SSHFileSystem
 
 from bulkops.errors import BulkopsError
 from bulkops.remote.addresses import Address
+from bulkops.remote.notices import say
+from bulkops.remote.parts import left_parts, part_name, recorded
 from bulkops.remote.stores import BLOCK, CONNECT_SECONDS, READ_SECONDS, Entry
 from bulkops.remote.versions import Version
 
@@ -107,14 +108,34 @@ class SftpStore:
     def put(self, local: Path, address: Address, *, new: bool) -> None:
         """Write a file under a temporary name, and rename it when it is complete."""
         self.check_place(address)
-        part = address.sibling(f".{address.name}.{secrets.token_hex(4)}.part")
-        try:
-            self._call("_put_file", str(local), _path(part), seconds=None)
-            self._rename(part, address, new=new)
-        except BaseException:
+        self._remove_left_parts()
+        part = address.sibling(part_name())
+        with recorded(part) as forget:
+            try:
+                self._call("_put_file", str(local), _path(part), seconds=None)
+                self._rename(part, address, new=new)
+            except BaseException:
+                with suppress(Exception):
+                    self._remove_part(part)
+                    forget()
+                raise
+            forget()
+
+    def _remove_left_parts(self) -> None:
+        """Remove the temporary files that killed processes left; after a failure the next upload tries again."""
+        for part, forget in left_parts("sftp", self._place):
             with suppress(Exception):
-                self._call("_rm_file", _path(part))
-            raise
+                if self._remove_part(part):
+                    say(f"{part}: removed this incomplete file of an earlier upload.")
+                forget()
+
+    def _remove_part(self, part: Address) -> bool:
+        """Remove a temporary file; return whether it existed."""
+        try:
+            self._call("_rm_file", _path(part))
+        except FileNotFoundError:
+            return False
+        return True
 
     def make_folder(self, folder: Address) -> None:
         """Create a folder, with its parents."""

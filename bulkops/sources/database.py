@@ -3,7 +3,6 @@
 import datetime as dt
 import json
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from bulkops.errors import InputUnreadable, UsageError
 from bulkops.recipe_source import SourceSpec
 from bulkops.redaction import redacted
 from bulkops.redaction import remember as hide
+from bulkops.temporary import temporary_folder
 
 FETCHED = 20_000
 """Rows that are fetched at a time."""
@@ -107,9 +107,9 @@ def _duckdb(database: SourceDatabase) -> Iterator[tuple[tuple[str, ...], Iterato
         raise InputUnreadable(f"{path} does not exist.")
     with (
         # By default, rows that exceed the memory are written to a folder beside the database.
-        tempfile.TemporaryDirectory(prefix="bulkops-", ignore_cleanup_errors=True) as spill,
+        temporary_folder() as spill,
         duckdb.connect(
-            path, read_only=True, config={"threads": 2, "memory_limit": "400MB", "temp_directory": spill}
+            path, read_only=True, config={"threads": 2, "memory_limit": "400MB", "temp_directory": str(spill / "spill")}
         ) as connection,
     ):
         connection.execute("SET enable_external_access = false; SET enable_progress_bar = false")

@@ -14,6 +14,8 @@ from bulkops.readback.parse.tables import LINE as EXPORT_LINE
 from bulkops.readback.parse.tables import RECORD, read_frames
 from bulkops.reading.sources import Source, expand, open_regular
 from bulkops.recipe_source import SourceSpec
+from bulkops.remote.paths import RemotePath, fetch, path_of
+from bulkops.remote.searching import matching_addresses
 from bulkops.sources import delimited, json_lines, parquet
 from bulkops.sources.heading import distinct_names
 from bulkops.sources.table import LegacyTable, SourcePart, batches, blank_as_null, empty_frame, with_origin
@@ -38,11 +40,21 @@ def _files(file: Path, kind: str) -> list[Source]:
     """Return the files of a source, in the order of their names."""
     if kind in {"csv", "jsonl", "export"}:
         return expand([str(file)])
+    return [Source(str(path), partial(open_regular, path)) for path in _paths(file)]
+
+
+def _paths(file: Path) -> list[Path]:
+    """Return the files that a path or a pattern names; remote ones are copied. InputUnreadable if there are none."""
+    if isinstance(file, RemotePath):
+        found = matching_addresses(file.address) or [file]
+        for path in found:
+            path.fetch()
+        return list(found)
     several = has_magic(str(file)) and not file.exists()
     paths = sorted(file.parent.glob(file.name)) if several else [file]
     if not paths or not paths[0].is_file():
         raise InputUnreadable(f"{file} does not exist.")
-    return [Source(str(path), partial(open_regular, path)) for path in paths]
+    return paths
 
 
 def _file_table(source: Source, spec: SourceSpec, part: int) -> LegacyTable:
@@ -70,13 +82,20 @@ def _table(source: Source, columns: tuple[str, ...], frames: object, unit: str =
 
 
 def _workbook_table(source: Source, spec: SourceSpec, part: int) -> LegacyTable:
-    sheet = Sheet(Path(source.path), spec)
+    sheet = Sheet(_fetched(source), spec)
     table = _table(source, sheet.columns, lambda: batches(sheet.rows(), sheet.columns, part), "row")
     return replace(table, parts=(replace(table.parts[0], sheet=sheet.name),), notes=sheet.notes)
 
 
+def _fetched(source: Source) -> Path:
+    """Return the path of a source; a remote file is copied first, for libraries that open files themselves."""
+    path = path_of(source.path)
+    fetch(path)
+    return path
+
+
 def _parquet_table(source: Source, part: int) -> LegacyTable:
-    path = Path(source.path)
+    path = _fetched(source)
     schema = parquet.schema_of(path)
     columns = distinct_names(list(schema))
 

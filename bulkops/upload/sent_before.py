@@ -1,7 +1,8 @@
 """Find which records of a file were sent before, by the digests that the ledger keeps of earlier jobs."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from threading import Lock
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -11,7 +12,7 @@ from bulkops.ledger.digests import kept_digests
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
-from bulkops.validation.digests import Digests, contained
+from bulkops.validation.digests import Digests
 
 Mask = npt.NDArray[np.bool_]
 
@@ -25,6 +26,10 @@ LATEST = 1 << 13
 """Maximum number of digests of the last jobs that are kept apart from the others."""
 MOST_FILTERED = 1 << 24
 """Maximum number of digests in a filter, of 8 bytes each; further jobs are compared one by one."""
+PLACE = np.uint64((1 << 20) - 1)
+"""The bits of a number in a filter for the place of a job; jobs with a higher place are compared one by one."""
+MOST_HELD = 1 << 20
+"""Maximum number of records, counted for each earlier job that has them; with more, all earlier jobs are compared."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,133 +59,256 @@ class SentBefore:
 
 
 def sent_before(
-    ledger: LedgerReader, jobs: Sequence[JobEntry], digests: Digests, *, running: Collection[str] = ()
+    ledger: LedgerReader, jobs: Iterable[JobEntry], digests: Digests, *, running: Collection[str] = ()
 ) -> SentBefore | None:
     """Return which records of a file the given jobs sent before; None if they sent none of them.
 
     `digests` are those of the file. For jobs that are `running`, pending records count as well.
     """
-    index: _DigestIndex | None = None
-    repeated = []
+    found = _RepeatCount(ledger, digests, running)
     for job in jobs:
-        earlier = kept_digests(ledger, job.id, job.records)
-        if earlier is None:
-            continue
-        index = index or _DigestIndex(digests)
-        is_running = job.id in running
-        states = SENT | {ChunkState.PENDING} if is_running else SENT
-        counts = records_in(ledger, job, states)
-        if records := index.add(earlier, counts):
-            repeated.append(RepeatedJob(job=job, records=records, sent=int(counts.sum()), running=is_running))
-    return SentBefore(mask=index.mask(), jobs=repeated) if index is not None and repeated else None
+        found.add(job)
+    return found.result()
 
 
-@dataclass(frozen=True, kw_only=True)
-class EarlierJobs:
-    """The earlier jobs that may have sent records of a file, and the ids of the jobs without digests."""
+def sent_by_earlier(
+    ledger: LedgerReader, earlier: "EarlierJobs", digests: Digests, *, running: Collection[str] = ()
+) -> SentBefore | None:
+    """Return the same as `sent_before` for earlier jobs, without reading those that can add nothing.
 
-    jobs: Sequence[JobEntry]
-    unknown: frozenset[str]
-
-
-@dataclass
-class _DigestFilter:
-    """The digests of the jobs to one target that cannot change any more.
-
-    `first` are the first halves of their digests, sorted, and `latest` those of the last jobs, sorted, too: adding a
-    small job then does not sort all again. `without` are the jobs without digests, and `room` is the number of digests
-    that may still be added. The filter is used if it was `asked` before in this process: a single import costs less
-    without it.
+    A record that is in every earlier job would otherwise let each of them be read. After 1, 2, 4 … jobs, those are left
+    out that can only have records that are counted already.
     """
+    found = _RepeatCount(ledger, digests, running)
+    places, many = earlier.places(), 1
+    while len(places):
+        batch = places[:many].tolist()
+        for place in batch:
+            found.add(ledger.job(earlier.known.names[place]))
+        places, many = earlier.places(found.not_sent(), after=batch[-1]), many * 2
+    return found.result()
 
-    covered: set[str] = field(default_factory=set)
-    without: set[str] = field(default_factory=set)
-    first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-    latest: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
-    room: int = field(default_factory=lambda: MOST_FILTERED)
-    asked: bool = False
 
-    def add(self, jobs: Mapping[str, npt.NDArray[np.uint64] | None]) -> None:
-        """Add jobs with all chunks in a final state: the first halves of their digests, or None without digests."""
-        halves = [half for half in jobs.values() if half is not None]
-        merged = np.concatenate([self.latest, *halves])
-        many = len(merged) > LATEST
-        if many:
-            merged = np.concatenate([self.first, merged])
-        merged.sort()
-        self.first, self.latest = (merged, merged[:0]) if many else (self.first, merged)
-        self.room -= sum(len(half) for half in halves)
-        self.without |= {name for name, half in jobs.items() if half is None}
-        self.covered |= jobs.keys()
+class _RepeatCount:
+    """Adds one earlier job after the other to the comparison with a file."""
 
-    def knows(self, digests: Digests) -> bool:
-        """Return whether a job may have sent one of these records."""
-        return any(contained(part, digests[:, 0]).any() for part in (self.first, self.latest))
+    def __init__(self, ledger: LedgerReader, digests: Digests, running: Collection[str]) -> None:
+        self._ledger, self._digests, self._running = ledger, digests, running
+        self._index: _DigestIndex | None = None
+        self._repeated: list[RepeatedJob] = []
+
+    def add(self, job: JobEntry) -> None:
+        """Add a job; one without digests adds nothing."""
+        earlier = kept_digests(self._ledger, job.id, job.records)
+        if earlier is None:
+            return
+        self._index = self._index or _DigestIndex(self._digests)
+        is_running = job.id in self._running
+        states = SENT | {ChunkState.PENDING} if is_running else SENT
+        counts = records_in(self._ledger, job, states)
+        if records := self._index.add(earlier, counts):
+            sent = int(counts.sum())
+            self._repeated.append(RepeatedJob(job=job, records=records, sent=sent, running=is_running))
+
+    def not_sent(self) -> Mask:
+        """Return which records of the file have digests that another job could still add to."""
+        return np.ones(len(self._digests), np.bool_) if self._index is None else self._index.not_sent()
+
+    def result(self) -> SentBefore | None:
+        """Return the records that the added jobs sent; None if they sent none."""
+        if self._index is None or not self._repeated:
+            return None
+        return SentBefore(mask=self._index.mask(), jobs=self._repeated)
 
 
 @dataclass(frozen=True, kw_only=True)
 class KnownJobs:
-    """The ids of the jobs to one target, the oldest first, as of the event `last`.
+    """The jobs to one target, the oldest first, as of the event `last`: the first `count` of `names`.
 
-    `last` is None if the ledger cannot tell which jobs are newer.
+    `names` and `places`, the position of each name, are shared: later jobs are added at the end. `last` is None if the
+    ledger cannot tell which jobs are newer.
     """
 
-    ids: Mapping[str, None]
-    last: int | None
+    names: list[str]
+    places: dict[str, int]
+    count: int
+    last: int | None = None
+
+    @classmethod
+    def of(cls, names: Iterable[str], last: int | None = None) -> "KnownJobs":
+        """Return known jobs with these ids."""
+        found = list(dict.fromkeys(names))
+        return cls(names=found, places={name: place for place, name in enumerate(found)}, count=len(found), last=last)
+
+    @property
+    def ids(self) -> Sequence[str]:
+        """The ids of the jobs."""
+        return self.names[: self.count]
 
     def newer(self, ledger: LedgerReader, target_key: str) -> list[str]:
         """Return the ids of the jobs that began since."""
         found = ledger.job_ids_at(target_key) if self.last is None else ledger.job_ids_since(target_key, self.last)
-        return [each for each in found if each not in self.ids]
+        return [each for each in found if self.places.get(each, self.count) >= self.count]
+
+    def with_newer(self, newer: Iterable[str], last: int | None) -> "KnownJobs":
+        """Return these jobs with newer ones, as of another event."""
+        for name in newer:
+            if name not in self.places:
+                self.places[name] = len(self.names)
+                self.names.append(name)
+        return replace(self, count=len(self.names), last=last)
 
 
+_TURN = Lock()
+"""One thread at a time changes what this process knows about jobs."""
 _KNOWN_JOBS: WeakKeyDictionary[LedgerReader, dict[str, KnownJobs]] = WeakKeyDictionary()
 """The known jobs of a ledger by target, so that many imports in one process do not read all of them again."""
 
 
 def known_jobs(ledger: LedgerReader, target_key: str) -> KnownJobs:
     """Return the present jobs to a target."""
-    known = _KNOWN_JOBS.setdefault(ledger, {})
-    last = ledger.last_event()  # read first: a job that begins meanwhile is then found twice, never missed
-    before = known.get(target_key)
-    if before is None or before.last is None:
-        found = KnownJobs(ids=dict.fromkeys(ledger.job_ids_at(target_key)), last=last)
-    else:
-        newer = dict.fromkeys(before.newer(ledger, target_key))
-        found = KnownJobs(ids={**before.ids, **newer} if newer else before.ids, last=last)
-    known[target_key] = found
-    return found
+    with _TURN:
+        known = _KNOWN_JOBS.setdefault(ledger, {})
+        last = ledger.last_event()  # read first: a job that begins meanwhile is then found twice, never missed
+        before = known.get(target_key)
+        if before is None or before.last is None:
+            found = KnownJobs.of(ledger.job_ids_at(target_key), last)
+        else:
+            found = before.with_newer(before.newer(ledger, target_key), last)
+        known[target_key] = found
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlierJobs:
+    """The earlier jobs that may have sent records of a file; jobs are numbered by their place in `known`.
+
+    `rows` and `holders` are equally long: the job `holders[i]` may have sent the record `rows[i]`, counted from 0. Each
+    of the `others` may have sent any record. `unknown` are the ids of jobs without digests.
+    """
+
+    known: KnownJobs
+    rows: npt.NDArray[np.int64]
+    holders: npt.NDArray[np.int64]
+    others: Sequence[int]
+    unknown: frozenset[str]
+
+    def places(self, wanted: Mask | None = None, *, after: int = -1) -> npt.NDArray[np.int64]:
+        """Return the places after `after` of the jobs that may have sent one of the wanted records, in order."""
+        holders = self.holders if wanted is None else self.holders[wanted[self.rows]]
+        found = np.union1d(holders, np.array(self.others, np.int64))
+        return found[found > after]
+
+
+@dataclass
+class _DigestFilter:
+    """The digests of the jobs to one target that cannot change any more.
+
+    A number of the filter is the first half of a digest with the place of its job in the last bits. `first` are those
+    numbers, sorted, and `latest` those of the last jobs, sorted, too: adding a small job then does not sort all again.
+    The first `count` known jobs are in the filter, except the places in `left`. `name` is the last of them; `without`
+    are those without digests, and `room` is the number of digests that may still be added. The filter is used if it was
+    `asked` before in this process: a single import costs less without it.
+    """
+
+    count: int = 0
+    name: str | None = None
+    left: list[int] = field(default_factory=list)
+    without: set[str] = field(default_factory=set)
+    first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    latest: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+    room: int = field(default_factory=lambda: MOST_FILTERED)
+    asked: bool = False
+
+    def fits(self, known: KnownJobs) -> bool:
+        """Return whether the known jobs begin with those of the filter: jobs are added, and never removed."""
+        return not self.count or (self.count <= known.count and known.names[self.count - 1] == self.name)
+
+    def add(self, jobs: Mapping[int, npt.NDArray[np.uint64] | None], known: KnownJobs, left: list[int]) -> None:
+        """Add jobs with all chunks in a final state: the first halves of their digests, or None without digests."""
+        numbers = [half & ~PLACE | np.uint64(place) for place, half in jobs.items() if half is not None]
+        merged = np.concatenate([self.latest, *numbers])
+        many = len(merged) > LATEST
+        if many:
+            merged = np.concatenate([self.first, merged])
+        merged.sort()
+        self.first, self.latest = (merged, merged[:0]) if many else (self.first, merged)
+        self.room -= sum(map(len, numbers))
+        self.without |= {known.names[place] for place, half in jobs.items() if half is None}
+        self.count, self.name, self.left = known.count, known.names[known.count - 1] if known.count else None, left
+
+    def holders(self, digests: Digests) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
+        """Return rows of a file, and for each the place of a job that may have sent it; a row can have several jobs.
+
+        None if they are more than `MOST_HELD`. A digest with only almost the same first half is found, too.
+        """
+        rows, places = [], []
+        lowest = digests[:, 0] & ~PLACE
+        for numbers in (self.first, self.latest):
+            if not len(numbers):
+                continue
+            start = np.searchsorted(numbers, lowest)
+            held = np.flatnonzero(numbers[np.minimum(start, len(numbers) - 1)] & ~PLACE == lowest)
+            start = start[held]
+            found = np.searchsorted(numbers, lowest[held] | PLACE, side="right") - start
+            if found.sum() > MOST_HELD:
+                return None
+            at = np.arange(found.sum()) + np.repeat(start - (np.cumsum(found) - found), found)
+            rows.append(np.repeat(held, found))
+            places.append((numbers[at] & PLACE).astype(np.int64))
+        none = np.zeros(0, np.int64)
+        return np.concatenate([none, *rows]), np.concatenate([none, *places])
 
 
 _DIGEST_FILTERS: WeakKeyDictionary[LedgerReader, dict[str, _DigestFilter]] = WeakKeyDictionary()
 """The filters of a ledger by target, so that many imports in one process do not read all earlier digests again."""
 
 
-def jobs_to_compare(ledger: LedgerReader, target_key: str, known: Collection[str], digests: Digests) -> EarlierJobs:
-    """Return the jobs with digests to compare with those of a file; `known` are the ids of all earlier jobs.
+def jobs_to_compare(ledger: LedgerReader, target_key: str, known: KnownJobs, digests: Digests) -> EarlierJobs:
+    """Return the jobs with digests to compare with those of a file; `known` are all earlier jobs.
 
     From the second call in a process on, or with many earlier jobs, those are left out that are complete and have no
     record of the file.
     """
-    chosen = _DIGEST_FILTERS.setdefault(ledger, {}).setdefault(target_key, _DigestFilter(asked=len(known) > MANY))
-    others, added, unknown = [], dict[str, npt.NDArray[np.uint64] | None](), set[str]()
+    with _TURN:
+        filters = _DIGEST_FILTERS.setdefault(ledger, {})
+        chosen = filters.setdefault(target_key, _DigestFilter(asked=known.count > MANY))
+        if not chosen.fits(known):
+            chosen = filters[target_key] = _DigestFilter(asked=True)
+        others, unknown = _add_fresh(ledger, target_key, chosen, known)
+        held = chosen.holders(digests)
+        unknown |= chosen.without
+    if held is None:
+        nothing = np.zeros(0, np.int64)
+        held, others = (nothing, nothing), list(range(known.count))
+    return EarlierJobs(known=known, rows=held[0], holders=held[1], others=others, unknown=frozenset(unknown))
+
+
+def _add_fresh(
+    ledger: LedgerReader, target_key: str, chosen: _DigestFilter, known: KnownJobs
+) -> tuple[list[int], set[str]]:
+    """Add the complete jobs that a filter lacks; return the places of the others, and the ids without digests.
+
+    A job stays out of the filter if it is open, or if the filter has no room for it.
+    """
+    others, added, unknown = list[int](), dict[int, npt.NDArray[np.uint64] | None](), set[str]()
     room = chosen.room if chosen.asked else -1
-    fresh = [name for name in known if name not in chosen.covered]
+    fresh = [*chosen.left, *range(chosen.count, known.count)]
     records = ledger.job_records(target_key) if len(fresh) > MANY else {}
     open_jobs = ledger.open_job_ids()
-    for name in fresh:
+    for place in fresh:
+        name = known.names[place]
         found = kept_digests(ledger, name, records[name] if name in records else ledger.job(name).records)
         size = 0 if found is None else len(found)
-        if name in open_jobs or size > room:
-            others.append(ledger.job(name))
+        if name in open_jobs or size > room or place > PLACE:
+            others.append(place)
             unknown |= {name} if found is None else set()
             continue
         room -= size
-        added[name] = None if found is None else np.array(found[:, 0])  # a copy: the file is closed
-    chosen.add(added)  # all at once: after an error above, no job counts as covered without its digests
+        added[place] = None if found is None else np.array(found[:, 0])  # a copy: the file is closed
+    chosen.add(added, known, others)  # all at once: after an error above, no job counts as covered without its digests
     chosen.asked = True
-    jobs = [ledger.job(name) for name in known] if chosen.knows(digests) else others
-    return EarlierJobs(jobs=jobs, unknown=frozenset(unknown | {name for name in chosen.without if name in known}))
+    return others, unknown
 
 
 class _DigestIndex:
@@ -220,6 +348,12 @@ class _DigestIndex:
             if not other.any():
                 return places
             places = places + other
+
+    def not_sent(self) -> Mask:
+        """Return the records of the groups with more records in the file than earlier jobs sent."""
+        found = np.zeros(len(self._order), np.bool_)
+        found[self._order] = self._sent[self._group] < self._here[self._group]
+        return found
 
     def mask(self) -> Mask:
         """Return which records of the file were sent before; within a group, the first ones."""

@@ -163,7 +163,12 @@ def test_ids_are_those_of_the_chosen_target(tmp_path: Path) -> None:
         ("sum(limitval): 10.10", "sum(limitval): many", 15, "must be a number"),
         ("contract: coupons", "file: a.csv\n    contract: coupons", 4, "file and source exclude each other"),
         ('source: {file: legacy.csv, separator: ";"}', "file: a.csv", 4, "needs a source"),
-        ('source: {file: legacy.csv, separator: ";"}', "source: s3://drops/a.csv", 5, "a file on this machine"),
+        (
+            'source: {file: legacy.csv, separator: ";"}',
+            "source: ftp://drops/a.csv",
+            5,
+            "ftp:// is not a scheme",
+        ),
     ],
 )
 def test_an_error_in_a_mapping_names_file_line_and_key(

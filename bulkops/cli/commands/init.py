@@ -8,6 +8,7 @@ import click
 
 from bulkops.cli.options.common import json_option, limit_options, overwrite_option
 from bulkops.cli.options.environment import option, own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
 from bulkops.cli.output.files import output_permit, whole_files
 from bulkops.errors import UsageError
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 @click.command("init")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option("--contract", type=click.Choice(list(CONTRACTS)), metavar="NAME", help="Propose this contract for all sources.")
-@own_option("-o", "--output", type=click.Path(path_type=Path), metavar="RECIPE", help="File to write; default: stdout.")
+@own_option(
+    "-o",
+    "--output",
+    type=FilePath(local="a recipe is read from this machine"),
+    metavar="RECIPE",
+    help="File to write; default: stdout.",
+)
 @overwrite_option
 @limit_options
 @json_option

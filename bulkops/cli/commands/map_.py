@@ -6,6 +6,7 @@ import click
 
 from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option
 from bulkops.cli.options.environment import own_option
+from bulkops.cli.options.paths import FilePath
 from bulkops.cli.process import completion
 from bulkops.cli.process.parameters import variables_of
 from bulkops.errors import UsageError
@@ -13,7 +14,7 @@ from bulkops.errors import UsageError
 
 @click.command("map")
 @click.argument("recipe", shell_complete=completion.recipes)
-@own_option("--into", type=click.Path(path_type=Path, file_okay=False), metavar="FOLDER", help="Folder for the files.")
+@own_option("--into", type=FilePath(file_okay=False), metavar="FOLDER", help="Folder for the files.")
 @own_option(
     "--head", type=CountType(), metavar="N", help="Show the first N records beside their source; write nothing."
 )

@@ -1,5 +1,6 @@
 """Output of `bulkops map`."""
 
+import shlex
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ from bulkops.cli.output.console import console
 from bulkops.mapping.preview import Pair, first_pairs
 from bulkops.pipeline.mapping import map_into, placed_errors, workspace_of
 from bulkops.recipe import Recipe
+from bulkops.remote.paths import RemotePath
 from bulkops.writing import Permit
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ HALF = (WIDTH - 4) // 2
 
 def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) -> int:
     """Write the mapped files of a recipe, print their books, and return the exit code."""
-    folder.mkdir(parents=True, exist_ok=True)
+    if not isinstance(folder, RemotePath):
+        folder.mkdir(parents=True, exist_ok=True)
     steps: list[MappedStepDocument] = []
     rows = []
     with console().bar(unit=" source row", leave=False) as bar, workspace_of(recipe, bar.update) as space:
@@ -36,7 +39,7 @@ def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) 
         return 0
     columns = ("step", "contract", "source rows", "left out", "records", "file")
     console().table(columns, rows, title=f"{recipe.name}: mapped into {folder}", drop=("step", "left out"))
-    console().next_step = f"bulkops run {recipe.path}"
+    console().next_step = shlex.join(["bulkops", "run", str(recipe.path)])
     return 0
 
 
@@ -63,6 +66,7 @@ def show_head(recipe: Recipe, count: int, *, as_json: bool) -> int:
     if as_json:
         document: MapDocument = {"recipe": recipe.name, "steps": steps}
         console().emit_json(document)
+    console().next_step = shlex.join(["bulkops", "map", str(recipe.path), "--into", "FOLDER"])
     return 0
 
 

@@ -24,4 +24,6 @@ def note_lines(preflight: Preflight) -> Iterator[str]:
 def _line(path: str, finding: Finding) -> str:
     written = ":".join(str(part) for part in (path, finding.line) if part is not None)
     place = written if finding.origin is None else str(finding.origin)
-    return f"{place}: {finding.code} {finding.name}: {finding.message}"
+    others = f" The same in {counted(finding.explains, 'other cell')}." if finding.explains else ""
+    said = f"{finding.message.removesuffix('.')}." if others else finding.message
+    return f"{place}: {finding.code} {finding.name}: {said}{others}"

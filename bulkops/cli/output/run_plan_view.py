@@ -1,5 +1,6 @@
 """Output of `bulkops run --plan`."""
 
+import shlex
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,10 @@ def show_plan(
     console().table(columns, [_row(step) for step in steps], drop=("step", "read back", "bytes"))
     total = f"{counted(requests, 'request')}, {counted(size, 'byte')}, at least {seconds / 3600:.2f} hours"
     console().result(f"{total} at 3 requests per second, reconciliation included. Nothing was sent.")
-    return _exit_code(checked.values())
+    code = _exit_code(checked.values())
+    if code == 0:
+        console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
+    return code
 
 
 def _checked(step: PlannedStep, given: Mapping[str, int], offline: OfflineCheck) -> Preflight | None:

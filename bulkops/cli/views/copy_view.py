@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulkops.chunking.schedule import REQUESTS_PER_SECOND
-from bulkops.cli.output.console import console, duration
+from bulkops.cli.output.console import MOMENT, console, duration
 from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import confirm
@@ -16,7 +16,6 @@ from bulkops.cli.views.recipe_view import StepProgress, rerun_command, show_resu
 from bulkops.cli.views.validation_output import split_list
 from bulkops.clock import SystemClock
 from bulkops.copy_table import CopyTable, read_copy_table
-from bulkops.disk import temporary_folder
 from bulkops.errors import BulkopsError, DataError
 from bulkops.exporting.import_form import Used
 from bulkops.ledger.store import Ledger
@@ -37,6 +36,7 @@ from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.settings import Target
+from bulkops.temporary import temporary_folder
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop
 from bulkops.wording import counted
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from bulkops.json_documents.copies import CopyDocument, CopyStepDocument
 
 COLUMNS = ("step", "contract", "from", "to", "rows", "left out", "records", "requests", "minimum time")
+DROP = ("minimum time", "requests", "left out")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +152,10 @@ def _exported(order: CopyOrder, folder: CopyFolder, ledger: Ledger, choices: Cop
         yield CopyResult(files=begun, continued=True)
         return
     clock = SystemClock()
-    with temporary_folder() as temporary, console().bar(unit="B", desc="export") as bar:
+    with temporary_folder() as temporary:
         place = temporary if choices.dry_run else folder.path
-        files = export_all(
-            order, ledger, clock, place, notify=console().note, progress=bar.update
-        )  # fmt: skip
+        with console().bar(unit="B", desc="export", delay=MOMENT) as bar:
+            files = export_all(order, ledger, clock, place, notify=console().note, progress=bar.update)
         yield CopyResult(files=files, continued=False)
 
 
@@ -174,7 +175,7 @@ def _ask(order: CopyOrder, result: CopyResult, choices: CopyChoices) -> None:
         facts += [f"Step {number}, {each.place.contract}: {note}" for note in each.notes]
         facts.append(f"Step {number}: the import {each.place.definition.effect}.")
     if not choices.as_json:
-        console().table(COLUMNS, rows)
+        console().table(COLUMNS, rows, drop=DROP)
     one, other = order.source.identity()["base_url"], order.target.identity()["base_url"]
     facts = [f"From {one} to {other}: at least {seconds:,.0f} s at {REQUESTS_PER_SECOND} requests per second.", *facts]
     confirm(facts, "Send it?", yes=choices.yes or choices.dry_run, refusal="Nothing was sent.")

@@ -4,10 +4,9 @@ Rows are written to Parquet files in batches. DuckDB reads them within a fixed m
 """
 # ruff: noqa: S608 - only column names and our own folder enter the SQL
 
-import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,6 +18,7 @@ from bulkops.errors import UsageError
 from bulkops.readback.compare.canonical import CREATED, IMPORT_ID
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.sql import literal, quoted
+from bulkops.temporary import temporary_folder
 from bulkops_validators.model.contract import Readback
 
 MEMORY = "400MB"
@@ -47,8 +47,9 @@ class RowSets:
         self.own_ids = tuple(str(i) for i in own_ids or ())
         self._scoped = own_ids is not None
         self.columns = tuple(column.column for column in readback.columns)
+        self._stack = ExitStack()
         with self._reporting_full_disk():
-            self.folder = Path(tempfile.mkdtemp(prefix="bulkops-", dir=folder))
+            self.folder = self._stack.enter_context(temporary_folder(folder))
         self.sql = duckdb.connect(
             config={"memory_limit": memory, "temp_directory": str(self.folder / "spill"), "threads": 2}
         )
@@ -66,7 +67,7 @@ class RowSets:
     ) -> None:
         """Close the connection and remove the folder."""
         self.sql.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._stack.close()
 
     @property
     def sent_count(self) -> int:

@@ -17,12 +17,22 @@ from bulkops.errors import UsageError
 from bulkops.ledger.digests import digests_path, keep_digests, kept_digests
 from bulkops.ledger.events import EvidenceRead
 from bulkops.ledger.models import ChunkEntry, JobEntry
+from bulkops.ledger.reader import LedgerReader
 from bulkops.ledger.states import ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.pipeline.repeats import counts_of
 from bulkops.upload import sent_before as comparison
 from bulkops.upload.chunk_records import ChunkRecords
-from bulkops.upload.sent_before import jobs_to_compare, records_in, sent_before
+from bulkops.upload.sent_before import (
+    KnownJobs,
+    RepeatedJob,
+    SentBefore,
+    jobs_to_compare,
+    known_jobs,
+    records_in,
+    sent_before,
+    sent_by_earlier,
+)
 from bulkops.validation.digests import Digests, record_digests
 
 
@@ -174,8 +184,9 @@ def test_digests_that_cannot_be_compared_are_unknown(how: str, ledger: Ledger) -
 def names_compared(ledger: Ledger, digests: Digests) -> tuple[list[str], frozenset[str]]:
     """Return the jobs to compare with a file, and those without digests, of all jobs in the ledger."""
     jobs = ledger.jobs()
-    found = jobs_to_compare(ledger, jobs[0].target_key, [job.id for job in jobs], digests)
-    return [job.id for job in found.jobs], found.unknown
+    known = KnownJobs.of(job.id for job in jobs)
+    found = jobs_to_compare(ledger, jobs[0].target_key, known, digests)
+    return [known.names[place] for place in found.places()], found.unknown
 
 
 def test_only_a_second_import_in_a_process_filters_the_earlier_jobs(ledger: Ledger) -> None:
@@ -185,39 +196,66 @@ def test_only_a_second_import_in_a_process_filters_the_earlier_jobs(ledger: Ledg
     ledger.create(job_of("without", 5), [chunk(1, 1, 5)])
     assert names_compared(ledger, new) == (["complete", "open", "without"], frozenset({"without"}))
     assert names_compared(ledger, new) == (["open"], frozenset({"without"}))
-    assert names_compared(ledger, old[3:]) == (["complete", "open", "without"], frozenset({"without"}))
+    assert names_compared(ledger, old[3:]) == (["complete", "open"], frozenset({"without"}))
     kept(ledger, "later", new)
-    assert names_compared(ledger, new) == (["complete", "later", "open", "without"], frozenset({"without"}))
+    assert names_compared(ledger, new) == (["later", "open"], frozenset({"without"}))
 
 
-def test_a_job_whose_digests_were_read_before_an_error_is_still_compared(ledger: Ledger) -> None:
+def test_a_job_is_still_compared_if_its_digests_were_read_before_an_error(ledger: Ledger) -> None:
     sent = digests_of([(f"a{n}",) for n in range(5)], "code")
     job = kept(ledger, "complete", sent)
     assert names_compared(ledger, sent) == (["complete"], frozenset())
     later = kept(ledger, "later", digests_of([("b",)], "code"))
     with pytest.raises(UsageError, match="no job 'missing'"):
-        jobs_to_compare(ledger, job.target_key, [job.id, later.id, "missing"], sent)
-    assert names_compared(ledger, digests_of([("b",)], "code"))[0] == ["complete", "later"]
+        jobs_to_compare(ledger, job.target_key, KnownJobs.of([job.id, later.id, "missing"]), sent)
+    assert names_compared(ledger, digests_of([("b",)], "code"))[0] == ["later"]
 
 
-@pytest.mark.parametrize("most", [0, 7, 1 << 24])
+@pytest.mark.parametrize(("most", "held"), [(0, 9), (7, 9), (1 << 24, 1 << 20), (1 << 24, 9)])
 def test_a_filter_of_any_size_finds_the_same_records(
-    most: int, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    most: int, held: int, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(comparison, "MOST_FILTERED", most)
-    random.seed(most)
+    monkeypatch.setattr(comparison, "MOST_HELD", held)
+    random.seed(most + held)
     codes = [digests_of([(f"c{random.randrange(60)}",) for _ in range(5)], "code") for _ in range(12)]
     for number, digests in enumerate(codes):
         jobs = ledger.jobs()
-        names = names_compared(ledger, digests)[0] if jobs else []
-        chosen = sent_before(ledger, [ledger.job(name) for name in names], digests)
-        every = sent_before(ledger, jobs, digests)
-        assert (chosen is None) == (every is None)
-        if chosen is not None and every is not None:
-            assert chosen.mask.tolist() == every.mask.tolist()
-            assert chosen.jobs == every.jobs
+        known = known_jobs(ledger, job_of("any", 1).target_key)
+        earlier = jobs_to_compare(ledger, job_of("any", 1).target_key, known, digests)
+        running = [job.id for job in jobs if random.random() < 0.1]
+        chosen = sent_by_earlier(ledger, earlier, digests, running=running)
+        assert plain(chosen) == plain(sent_before(ledger, jobs, digests, running=running))
         state = random.choice((ChunkState.ACCEPTED, ChunkState.PENDING, ChunkState.REJECTED))
         kept(ledger, f"job-{number:02}", digests, chunk(1, 1, 5, state))
+
+
+def plain(found: SentBefore | None) -> tuple[list[bool], list[RepeatedJob]] | None:
+    """Return a comparison as values that can be compared."""
+    return None if found is None else (found.mask.tolist(), list(found.jobs))
+
+
+def test_a_record_that_every_earlier_job_has_lets_few_of_them_be_read(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(40):
+        kept(ledger, f"job-{number:02}", digests_of([("everyone",), (f"{number}",)], "code"), chunk(1, 1, 2))
+    digests = digests_of([("everyone",), ("new",), ("39",)], "code")
+    for _ in range(2):  # the second import of a process filters the earlier jobs
+        names_compared(ledger, digests)
+    read = []
+
+    def reading(reader: LedgerReader, job: str, records: int) -> Digests | None:
+        read.append(job)
+        return kept_digests(reader, job, records)
+
+    monkeypatch.setattr(comparison, "kept_digests", reading)
+    known = known_jobs(ledger, job_of("any", 1).target_key)
+    found = sent_by_earlier(ledger, jobs_to_compare(ledger, job_of("any", 1).target_key, known, digests), digests)
+    assert found is not None
+    assert found.mask.tolist() == [True, False, True]
+    assert [(each.job.id, each.records) for each in found.jobs] == [("job-00", 1), ("job-39", 1)]
+    assert read == ["job-00", "job-39"]
 
 
 def test_with_many_earlier_jobs_even_the_first_import_filters_them(
@@ -227,7 +265,7 @@ def test_with_many_earlier_jobs_even_the_first_import_filters_them(
     for number in range(5):
         kept(ledger, f"job-{number}", digests_of([(f"{number}",)], "code"))
     assert names_compared(ledger, digests_of([("new",)], "code")) == ([], frozenset())
-    assert len(names_compared(ledger, digests_of([("4",)], "code"))[0]) == 5
+    assert names_compared(ledger, digests_of([("4",)], "code"))[0] == ["job-4"]
 
 
 @pytest.mark.parametrize("latest", [1, 1000])
@@ -240,4 +278,4 @@ def test_filter_knows_the_digests_of_all_jobs_however_it_sorts_them(
         names_compared(ledger, digests_of([("new",)], "code"))
     assert names_compared(ledger, digests_of([("new",)], "code"))[0] == []
     for number in range(4):
-        assert len(names_compared(ledger, digests_of([(f"other-{number}",)], "code"))[0]) == 4
+        assert names_compared(ledger, digests_of([(f"other-{number}",)], "code"))[0] == [f"job-{number}"]
