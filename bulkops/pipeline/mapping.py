@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.chunking.schedule import Cost, cost_of
 from bulkops.errors import BulkopsError, GuardRefused, UsageError
-from bulkops.ledger.store import Ledger
 from bulkops.mapping.controls import refuse_other_totals
 from bulkops.mapping.expressions import MappingError
 from bulkops.mapping.mapped import MappedFile, NamedByKey, Progress, Workspace, map_step, workspace
@@ -24,6 +23,9 @@ from bulkops.recipe import Recipe, Step, place_of_step
 from bulkops.settings import mapped_folder
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators import CONTRACTS
+
+if TYPE_CHECKING:
+    from bulkops.ledger.store import Ledger
 
 _ODD = re.compile(r"[^\w.-]+")
 
@@ -110,7 +112,7 @@ class RunRecord:
             steps = {}
         return cls(path=path, steps=steps)
 
-    def refuse_change(self, number: int, found: MappedFile, ledger: Ledger) -> None:
+    def refuse_change(self, number: int, found: MappedFile, ledger: "Ledger") -> None:
         """Raise GuardRefused if a step was begun with other sources."""
         known = self.steps.get(str(number))
         if known is None or known["digests"] == dict(found.digests):

@@ -57,6 +57,22 @@ def test_validating_starts_nothing_that_only_sending_needs(tmp_path: Path) -> No
     assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
 
 
+def test_mapping_starts_nothing_that_only_sending_needs(tmp_path: Path) -> None:
+    recipe = tmp_path / "r.yaml"
+    (tmp_path / "f.csv").write_text("Code\nCODE-1\n")
+    recipe.write_text("name: r\nsteps: [{contract: coupons, source: f.csv, columns: {value: Code}}]\n")
+    code = (
+        f"import sys; sys.argv = ['bulkops', 'map', {str(recipe)!r}, '--into', {str(tmp_path / 'out')!r}]\n"
+        "from bulkops.cli.main import main\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        "sending = ('httpx', 'sqlalchemy', 'pandera', 'tenacity', 'bulkops.account', 'bulkops.upload')\n"
+        "print('LOADED', [m for m in sending if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "LOADED []", done.stderr
+    assert (tmp_path / "out" / "01-coupons.csv").read_text() == "value\nCODE-1\n"
+
+
 def test_an_export_kept_as_it_comes_starts_nothing_that_only_reading_rows_needs(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_coupon_for_several_customers_is_left_out(sandbox: SandboxServer, tmp_
     held = {str(row["value"]): row["recipient"] or "" for row in sandbox.state.rows("coupon")}
     several = [row["post_title"] for row in rows("woocommerce-coupons.csv") if "," in row["customer_email"]]
     assert several
+    assert held
     assert not held.keys() & set(several)
     assert held == {
         row["post_title"]: row["customer_email"] for row in rows("woocommerce-coupons.csv") if row["post_title"] in held

@@ -8,6 +8,7 @@ from bulkops.cli.options.common import CountType, json_option, limit_options, ov
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.process import completion
+from bulkops.cli.process.parameters import variables_of
 from bulkops.errors import UsageError
 
 
@@ -30,7 +31,6 @@ def command(
     """
     from bulkops.catalog import find_recipe
     from bulkops.cli.output.mapping_view import show_head, write_files
-    from bulkops.cli.views.recipe_view import variables_of
     from bulkops.recipe import load_recipe
     from bulkops.writing import Permit
 

@@ -13,6 +13,7 @@ from bulkops.cli.options.on_end import announced
 from bulkops.cli.options.target import target_options
 from bulkops.cli.output.console import console
 from bulkops.cli.process import completion
+from bulkops.cli.process.parameters import variables_of
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.errors import UsageError
 from bulkops.upload.options import SETTLE_SECONDS
@@ -59,7 +60,7 @@ def command(
     Run the command again to continue: finished steps are skipped, and an interrupted step is resumed.
     """
     from bulkops.catalog import find_recipe
-    from bulkops.cli.views.recipe_view import RunChoices, run_steps, show_results, variables_of
+    from bulkops.cli.views.recipe_view import RunChoices, run_steps, show_results
     from bulkops.pipeline.recipes import check_recipe, contradictions, used_ids
     from bulkops.recipe import at_target, load_recipe
 
@@ -69,7 +70,7 @@ def command(
     loaded = at_target(loaded, "sandbox" if loaded.sandbox else target.name)
     offline = _offline(account)
     if only_plan:
-        from bulkops.cli.output.mapping_view import show_plan
+        from bulkops.cli.output.run_plan_view import show_plan
 
         return show_plan(loaded, target.default_ids(), offline, first=first, as_json=as_json)
     with _target_of(loaded, target) as where:

@@ -16,7 +16,7 @@ from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import difference_line
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import SystemClock
-from bulkops.errors import FileChanged, InDoubt, Interrupted, UsageError
+from bulkops.errors import FileChanged, InDoubt, Interrupted
 from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import job_word
@@ -307,14 +307,3 @@ def _row(result: StepResult) -> tuple[object, ...]:
         result.outcome.verdict or "-",
         f"{result.seconds:.1f}",
     )
-
-
-def variables_of(chosen: tuple[str, ...]) -> dict[str, str]:
-    """Return the variables given as NAME=VALUE; UsageError for another form."""
-    values = {}
-    for pair in chosen:
-        name, equals, value = pair.partition("=")
-        if not equals or not name:
-            raise UsageError(f"--set {pair!r} is not of the form NAME=VALUE.")
-        values[name] = value
-    return values
