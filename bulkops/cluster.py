@@ -154,7 +154,7 @@ def _connected(address: str) -> Any:
         return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="bulkops")
     except (OSError, ValueError, RuntimeError, ImportError) as error:
         raise Unreachable(
-            f"No dask scheduler answers at {address}.", hint="Check the address, and start one with `dask scheduler`."
+            f"No dask scheduler responds at {address}.", hint="Check the address, and start one with `dask scheduler`."
         ) from error
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 ROWS = 40
 TITLES = ("Spring sale", "Summer sale", "Welcome, new customer", "Birthday")
 TIERS = ("Bronze", "Silver", "Gold")
+_TENANT = "11111111-0000-4000-8000-000000000000"
 CITIES = ("Köln", "Łódź", "São Paulo", "Aix-en-Provence")
 
 
@@ -20,8 +21,10 @@ def legacy_files() -> dict[str, str]:
         "stripe-promotion-codes.jsonl": _stripe(),
         "voucherify-vouchers.csv": _voucherify(),
         "salesforce-loyalty-members.csv": _salesforce(),
+        "salesforce-loyalty-currencies.csv": _salesforce_currencies(),
+        "salesforce-loyalty-tiers.csv": _salesforce_tiers(),
         "open-loyalty-members.csv": _open_loyalty(),
-        "open-loyalty-points.csv": _open_loyalty_points(),
+        "open-loyalty-balances.csv": _open_loyalty_balances(),
         "gift-cards.csv": _gift_cards(),
         "customers.csv": _customers(),
         "products.csv": _products(),
@@ -45,10 +48,11 @@ def _email(number: int) -> str:
 
 
 def _shopify() -> str:
-    """Return the sheet Discounts of Matrixify: a row for each code; `Limit Total Times` is blank without a limit."""
+    """Return the sheet Discounts of an export app: a row for each code; `Limit Total Times` may be blank."""
     columns = (
-        "ID,Title,Command,Code,Code Used Count,Total Used Count,Type,Value,Value Type,Minimum Requirement,"
-        "Minimum Value,Limit Total Times,Limit Once Per Customer,Status,Starts At,Ends At"
+        "ID,Title,Command,Code,Code Command,Code Used Count,Total Used Count,Type,Method,Value Type,Value,"
+        "Minimum Requirement,Minimum Value,Limit Total Times,Limit One Use Per Customer,Limit Uses Per Order,Status,"
+        "Starts At,Ends At,Created At,Updated At,Summary"
     )
     rows = [
         (
@@ -56,18 +60,24 @@ def _shopify() -> str:
             TITLES[i // 4 % 4],
             "MERGE",
             f" shop-{i:04}-{'abc'[i % 3]} ",
+            "MERGE",
             i % 3,
             4,
-            "Basic",
-            f"-{5 + i % 4 * 5}.0",
+            "Amount off Order",
+            "Code",
             "Percentage" if i % 2 else "Fixed Amount",
+            5 + i % 4 * 5,
             "Amount" if i % 5 == 0 else "",
             "50.00" if i % 5 == 0 else "",
             "" if i % 4 == 0 else 3 + i % 2,
-            "TRUE" if i % 2 else "FALSE",
-            "Expired" if i % 10 == 9 else "Active",
-            f"2026-0{1 + i % 9}-01 00:00:00 +0200",
+            "true" if i % 2 else "false",
+            "",
+            "Expired" if i % 10 == 9 else "Scheduled" if i % 10 == 4 else "Active",
+            f"2026-0{1 + i % 9}-01T00:00:00Z",
             "" if i % 3 == 0 else f"2031-0{1 + i % 9}-28 23:59:59 +0200",
+            "2025-12-01T08:15:00Z",
+            "2025-12-02T08:15:00Z",
+            "",
         )
         for i in range(ROWS)
     ]
@@ -75,26 +85,30 @@ def _shopify() -> str:
 
 
 def _woocommerce() -> str:
-    """Return the coupon columns of WooCommerce; `expiry_date` is a day, and `usage_limit` is blank without a limit."""
+    """Return the columns of a coupon exporter; `date_expires` is a day, and `usage_limit` is blank without a limit."""
     columns = (
-        "post_title,post_excerpt,post_status,post_date,discount_type,coupon_amount,individual_use,product_ids,"
-        "exclude_product_ids,usage_limit,usage_limit_per_user,usage_count,expiry_date,free_shipping,"
-        "exclude_sale_items,product_categories,exclude_product_categories,minimum_amount,maximum_amount,customer_email"
+        "post_title,ID,post_excerpt,post_status,post_date,post_author,discount_type,coupon_amount,individual_use,"
+        "product_ids,exclude_product_ids,usage_limit,usage_limit_per_user,usage_count,limit_usage_to_x_items,"
+        "date_expires,free_shipping,exclude_sale_items,product_categories,exclude_product_categories,minimum_amount,"
+        "maximum_amount,customer_email"
     )
     rows = [
         (
             f"woo{i:05}",
+            500 + i,
             TITLES[i % 4],
             "draft" if i % 8 == 7 else "publish",
             f"2026-03-{1 + i % 28:02} 08:15:00",
+            1,
             ("percent", "fixed_cart", "fixed_product")[i % 3],
             f"{5 + i % 20}.00",
             "yes",
-            "101|102" if i % 6 == 0 else "",
+            "101,102" if i % 6 == 0 else "",
             "",
             "" if i % 4 == 0 else 10,
             1,
             i % 4,
+            "",
             "" if i % 5 == 0 else f"2031-{1 + i % 12:02}-15",
             "no",
             "yes",
@@ -102,7 +116,7 @@ def _woocommerce() -> str:
             "",
             "25" if i % 2 else "",
             "",
-            f"{_email(i + 1)}" if i % 3 == 0 else "",
+            f"{_email(1)},{_email(2)}" if i % 10 == 1 else _email(i + 1) if i % 3 == 0 else "",
         )
         for i in range(ROWS)
     ]
@@ -127,20 +141,24 @@ def _stripe() -> str:
     """Return the objects of the list of promotion codes, one a line."""
     lines = []
     for i in range(ROWS):
-        coupon = {"id": f"co_{i % 4}", "amount_off": 500 if i % 2 else None, "percent_off": None if i % 2 else 12.5}
         code = {
             "id": f"promo_{i:08}",
             "object": "promotion_code",
             "active": i % 9 != 8,
             "code": f"STRIPE{i:04}",
-            "coupon": {**coupon, "currency": "eur" if i % 2 else None, "name": TITLES[i % 4]},
             "created": 1767225600 + i,
             "customer": _email(i + 1) if i % 7 == 0 else None,
+            "customer_account": None,
             "expires_at": None if i % 3 == 0 else 1924991999 + i,
             "livemode": True,
             "max_redemptions": None if i % 4 == 0 else 5,
             "metadata": {"channel": "mail"},
-            "restrictions": {"first_time_transaction": False, "minimum_amount": None},
+            "promotion": {"type": "coupon", "coupon": f"co_{i % 4}"},
+            "restrictions": {
+                "first_time_transaction": False,
+                "minimum_amount": None,
+                "minimum_amount_currency": None,
+            },
             "times_redeemed": i % 3,
         }
         lines.append(json.dumps(code))
@@ -174,22 +192,49 @@ def _voucherify() -> str:
 
 
 def _salesforce() -> str:
-    """Return a report on members of a loyalty program, with API names; amounts in two currencies of points."""
-    columns = (
-        "MembershipNumber,MemberStatus,MemberType,EnrollmentDate,Contact.Email,LoyaltyTier.Name,TierExpirationDate,"
-        "PointsBalance,BonusBalance"
-    )
+    """Return the object LoyaltyProgramMember, with the names of its fields."""
+    columns = "Id,MembershipNumber,MemberStatus,MemberType,EnrollmentDate,EnrollmentChannel,Contact.Email"
     rows = [
         (
-            f"{_email(i + 1)}",
+            f"0lM{i:012}AAA",
+            _email(i + 1),
             "Inactive" if i % 10 == 9 else "Active",
             "Individual",
             f"{2018 + i % 7}-0{1 + i % 9}-15",
+            "Web",
             f"member{i}@example.com",
+        )
+        for i in range(ROWS)
+    ]
+    return _text(columns, rows)
+
+
+def _salesforce_currencies() -> str:
+    """Return the object LoyaltyMemberCurrency: the balance of each member in each currency of points."""
+    columns = (
+        "LoyaltyMember.MembershipNumber,LoyaltyMember.MemberStatus,LoyaltyProgramCurrency.Name,PointsBalance,"
+        "EscrowPointsBalance,ExpirablePoints,TotalPointsAccrued,TotalPointsExpired,TotalPointsRedeemed"
+    )
+    rows = []
+    for i in range(ROWS):
+        status = "Inactive" if i % 10 == 9 else "Active"
+        for name, balance in (("Reward Points", f"{125 * i + 10}.5"), ("travel", "0.0" if i % 2 else "20.0")):
+            rows.append((_email(i + 1), status, name, balance, "0.0", "0.0", balance, "0.0", "0.0"))
+    return _text(columns, rows)
+
+
+def _salesforce_tiers() -> str:
+    """Return the object LoyaltyMemberTier: the current tier of each member."""
+    columns = (
+        "LoyaltyMember.MembershipNumber,LoyaltyMember.MemberStatus,LoyaltyTier.Name,EffectiveDate,TierExpirationDate"
+    )
+    rows = [
+        (
+            _email(i + 1),
+            "Inactive" if i % 10 == 9 else "Active",
             TIERS[i % 3],
-            f"2031-{1 + i % 12:02}-01",
-            f"{125 * i + 10}.50",
-            "0.00" if i % 2 else "20.00",
+            "2026-01-01",
+            "" if i % 7 == 6 else f"2031-{1 + i % 12:02}-01",
         )
         for i in range(ROWS)
     ]
@@ -198,36 +243,71 @@ def _salesforce() -> str:
 
 def _open_loyalty() -> str:
     """Return the file Members of a data export; `active` is 1 or blank."""
-    columns = "memberId,active,firstName,lastName,email,loyaltyCardNumber,createdAt,levelId"
+    columns = (
+        "memberId,tenantId,active,channelId,channelIdentifier,firstName,lastName,gender,email,phone,birthDate,"
+        "lastLevelRecalculation,address,loyaltyCardNumber,createdAt,updatedAt,levelId,manuallyAssignedLevelId,"
+        "agreement1,agreement2,agreement3,company,transactionsCount,transactionsAmount"
+    )
     rows = [
         (
-            f"00000000-0000-4000-8000-{i:012}",
+            _member_id(i),
+            _TENANT,
             "" if i % 6 == 5 else 1,
+            "",
+            "",
             "Zoë" if i % 2 else "Łukasz",
             "Müller",
-            f"{_email(i + 1)}",
+            "not_disclosed",
+            _email(i + 1),
+            "",
+            "",
+            "",
+            "",
             f"OL-{i:06}",
             f"2024-0{1 + i % 9}-10T10:00:00+02:00",
+            f"2026-0{1 + i % 9}-10T10:00:00+02:00",
             f"level-{i % 3}",
+            "",
+            1,
+            "",
+            "",
+            "",
+            i % 5,
+            f"{i % 5 * 20}.00",
         )
         for i in range(ROWS)
     ]
     return _text(columns, rows)
 
 
-def _open_loyalty_points() -> str:
-    """Return the open points transfers of members."""
+def _member_id(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+def _open_loyalty_balances() -> str:
+    """Return the file Wallet Balance of a data export: the units of each wallet of a member."""
+    columns = (
+        "tenantId,memberId,walletId,walletTypeCode,earnedUnits,transferredUnits,spentUnits,activeUnits,lockedUnits,"
+        "blockedUnits,expiredUnits"
+    )
     rows = [
         (
-            f"t-{i}",
-            f"00000000-0000-4000-8000-{i % ROWS:012}",
-            f"{10 + i}.00",
-            "adding",
-            f"2031-{1 + i % 12:02}-01T00:00:00+01:00",
+            _TENANT,
+            _member_id(i),
+            f"22222222-{n}000-4000-8000-{i:012}",
+            code,
+            30 + i,
+            0,
+            5,
+            active,
+            0,
+            0,
+            25 + i - active,
         )
-        for i in range(2 * ROWS)
+        for i in range(ROWS)
+        for n, (code, active) in enumerate((("default", 10 + i), ("coins", 5 if i % 3 else 0)))
     ]
-    return _text("pointsTransferId,memberId,remainingValue,type,expiresAt", rows)
+    return _text(columns, rows)
 
 
 def _gift_cards() -> str:
@@ -251,18 +331,24 @@ def _customers() -> str:
 
 
 def _products() -> str:
-    """Return products with variants: only the first row of a product has its title."""
+    """Return products with variants: only the first row of a product has the columns that describe the product."""
+    columns = (
+        "URL handle,Title,Description,Vendor,Product category,Type,Tags,Published on online store,Status,SKU,"
+        "Option1 name,Option1 value,Price"
+    )
     rows = [
         (
             f"shirt-{i // 3}",
-            f"Shirt {i // 3}" if i % 3 == 0 else "",
+            *((f"Shirt {i // 3}", "", "Acme", "", "Shirts", "cotton", "TRUE") if i % 3 == 0 else [""] * 7),
+            ("archived" if i // 3 % 5 == 4 else "active") if i % 3 == 0 else "",
             f"SKU-{i:05}" if i % 8 else "",
+            "Size" if i % 3 == 0 else "",
+            "SML"[i % 3],
             f"{20 + i}.00",
-            "active",
         )
         for i in range(ROWS)
     ]
-    return _text("Handle,Title,Variant SKU,Variant Price,Status", rows)
+    return _text(columns, rows)
 
 
 def _stores() -> str:

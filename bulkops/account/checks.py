@@ -21,8 +21,6 @@ CACHED_CELLS = 65_536
 """Maximum number of distinct cells with a cached result."""
 LONGEST_CACHED = 4_096
 """Maximum number of characters of a cell with a cached result."""
-MOST_GUESSES = 50
-"""Maximum number of unknown names that get a suggestion: in a long list, each search takes milliseconds."""
 LISTED = 8
 """A message lists all known names if there are at most this many."""
 
@@ -67,6 +65,7 @@ class KnownNames:
         # If the target is wrong, its names say nothing about the file.
         self.fits = all(RULES[fault.code].severity is not Severity.ERROR for fault in self._target)
         columns = contract.columns if self.fits else ()
+        self._known: dict[str, tuple[str, ...]] = {}
         self._checks = {column.name: checks for column in columns if (checks := self._checks_of(column))}
         self._cached = lru_cache(CACHED_CELLS)(self._checked)
 
@@ -83,6 +82,14 @@ class KnownNames:
         """Return the faults of a cell; `value` is empty for a blank cell."""
         check = self._cached if len(value) <= LONGEST_CACHED else self._checked
         return check(column, value)
+
+    def suggestion(self, code: str, unknown: str, *, searched: bool) -> str:
+        """Return a sentence with the nearest known name, or with all names if there are few."""
+        known = self._known[code]
+        near = difflib.get_close_matches(unknown, known, n=1) if searched else []
+        if near:
+            return f" Did you mean {near[0]!r}?"
+        return f" Known: {', '.join(map(repr, known))}." if 0 < len(known) <= LISTED else ""
 
     def of_file(self, present: Collection[str]) -> Sequence[NameFault]:
         """Return the faults of the target, and of a file that lacks a required column or has too many wrong values."""
@@ -110,7 +117,8 @@ class KnownNames:
         program = self._program
         if column.program is None or program is None or program.kind in (None, column.program):
             return None
-        fault = NameFault("ACC114", f"fills {column.name}, but {called('program', program)} is {program.kind}")
+        text = f"fills {column.name}, but {called('program', program)} is {program.kind}"
+        fault = NameFault("ACC114", text, any_value=True)
         return lambda value: (fault,) if value else ()
 
     def _named(self, column: Column) -> NameCheck | None:
@@ -133,7 +141,7 @@ class KnownNames:
         if not programs or any(program.tiers is None for program in programs):
             return None
         known = tuple(dict.fromkeys(tier for program in programs for tier in program.tiers or ()))
-        return _unknown("ACC111", known, f"is not a tier of {of}")
+        return self._unknown("ACC111", known, f"is not a tier of {of}")
 
     def _stores(self) -> NameCheck | None:
         wanted = self._ids.get("application")
@@ -144,13 +152,19 @@ class KnownNames:
             return None
         known = tuple(dict.fromkeys(name for each in stores for name in each.integration_ids))
         of = f"application {wanted}" if wanted is not None else "any application of the account"
-        return _unknown("ACC112", known, f"is not a store of {of}")
+        return self._unknown("ACC112", known, f"is not a store of {of}")
+
+    def _unknown(self, code: str, known: tuple[str, ...], text: str) -> NameCheck:
+        """Return a check that reports unknown names."""
+        names, self._known[code] = frozenset(known), known
+        return lambda value: (NameFault(code, f"{text}.", unknown=value),) if value and value not in names else ()
 
     def _subledgers(self) -> NameCheck | None:
         program = self._program
         if program is None or program.allow_subledger is not False:
             return None
-        fault = NameFault("ACC113", f"names a subledger, but {called('program', program)} has a main ledger only")
+        text = f"names a subledger, but {called('program', program)} has a main ledger only"
+        fault = NameFault("ACC113", text, any_value=True)
         return lambda value: (fault,) if value else ()
 
     def _mandatory(self, cell: JsonObject) -> tuple[str, ...]:
@@ -164,6 +178,7 @@ class KnownNames:
         check = AttributeCheck(
             cell.entity, self._account.attributes if known else None, self._ids.get("application"), mandatory
         )
+        self._known["ACC121"] = check.names
         return check.faults
 
 
@@ -178,7 +193,11 @@ class AttributeCheck:
         self._own = {each.name: each for each in self._known or () if each.entity == entity}
         self._application = application
         self._mandatory = mandatory
-        self._nearest = _nearest(tuple(self._own))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The known attributes of the entity."""
+        return tuple(self._own)
 
     def faults(self, text: str) -> Sequence[NameFault]:
         """Return the faults of a cell; other rules report a cell that is not a JSON object."""
@@ -212,7 +231,7 @@ class AttributeCheck:
         others = sorted({each.entity for each in self._known or () if each.name == name})
         if others:
             return NameFault("ACC122", f"is an attribute of {' and '.join(others)}, not of {self._entity}", of=name)
-        return NameFault("ACC121", f"is not an attribute of {self._entity}.{self._nearest(name)}", of=name)
+        return NameFault("ACC121", f"is not an attribute of {self._entity}.", of=name, unknown=name)
 
     def _not_allowed(self, attribute: Attribute, value: Any) -> NameFault | None:
         # The API shows suggestions but never an allowed list, so values of such an attribute cannot be checked.
@@ -327,30 +346,6 @@ def called(what: str, item: AccountItem) -> str:
 
 def _among(values: Collection[str], fault: NameFault) -> NameCheck:
     return lambda value: (fault,) if value in values else ()
-
-
-def _unknown(code: str, known: tuple[str, ...], text: str) -> NameCheck:
-    """Return a check that reports unknown names and suggests the nearest known one."""
-    names, nearest = frozenset(known), _nearest(known)
-    return lambda value: (NameFault(code, f"{text}.{nearest(value)}"),) if value and value not in names else ()
-
-
-def _nearest(known: Sequence[str]) -> Callable[[str], str]:
-    """Return a function that suggests the nearest known name, or lists all names if there are few.
-
-    After MOST_GUESSES names it suggests nothing.
-    """
-    asked = 0
-
-    def suggest(name: str) -> str:
-        nonlocal asked
-        asked += 1
-        near = difflib.get_close_matches(name, known, n=1) if asked <= MOST_GUESSES else []
-        if near:
-            return f" Did you mean {near[0]!r}?"
-        return f" Known: {', '.join(map(repr, known))}." if 0 < len(known) <= LISTED else ""
-
-    return suggest
 
 
 def _nearest_id(items: Sequence[AccountItem], number: int) -> str:

@@ -165,6 +165,10 @@ class _Collecting:
         """Return the faults of the target and of missing columns."""
         return self._names.of_file(present)
 
+    def suggestion(self, code: str, unknown: str, *, searched: bool) -> str:
+        """Return a sentence with the names that may be meant by an unknown one."""
+        return self._names.suggestion(code, unknown, searched=searched)
+
     def faults(self, column: str, value: str) -> Sequence[NameFault]:
         """Return the faults of a cell, and keep the cell if it belongs to the collected column."""
         if column == self._column and value and len(self.collected) <= MAX_SEARCHES * PAGE:

@@ -105,6 +105,14 @@ OPTIONS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
 _REPEATED = frozenset({"--rename"})
 
 
+def may_repair(code: str, given: Collection[str]) -> bool:
+    """Return whether a run may repair a finding of a rule; `given` are the names of its options, as `--unsafe`."""
+    kinds = REPAIRS.get(code, frozenset())
+    decided = any(choice.partition(" ")[0] in given for choices in OPTIONS.get(code, ()) for choice in choices)
+    unsafe = RepairKind.UNSAFE in kinds and "--unsafe" in given
+    return RepairKind.SAFE in kinds or decided or unsafe
+
+
 def next_step(code: str, given: Collection[str]) -> tuple[str, ...]:
     """Return the option, or the choices of one, that fixes a remaining finding; an empty tuple if all were given.
 

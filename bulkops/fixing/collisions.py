@@ -1,7 +1,6 @@
 """Find keys that a repair would make equal to other keys. They may be different keys, so they stay unchanged."""
 
 import marshal
-import shutil
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -11,7 +10,7 @@ import numpy as np
 from bulkops.disk import temporary_file
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.origins import Origins
-from bulkops.fixing.rewriting import BLOCK_BYTES, rewrite
+from bulkops.fixing.rewriting import rewrite
 from bulkops.fixing.scan import FileScan, scan_file
 from bulkops.fixing.writer import Change, FixReport, RepairWriter
 from bulkops.reading.records.structural_index import Bytes, Offsets
@@ -29,38 +28,47 @@ def rewrite_without_collisions(
 ) -> FileScan | None:
     """Write a repaired file in which no repair makes a key equal to another key; return its scan, if it was made.
 
-    The copy made to find such keys is the result if it has none; the file is then not repaired again.
+    The output of the writer must be an empty temporary file: it is written again if such keys are found in it.
     """
     kept = b""
-    for trial in _trials(contract, source, scan, options):
+    for trial in _trials(contract, source, scan, options, writer.out):
         kept = trial.kept
         if not trial.colliding:
             trial.give(writer)
             return trial.scan
+    _empty(writer.out)
     rewrite(contract, source, scan, writer, options, kept=kept)
     return None
 
 
-def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes:
+def colliding_keys(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> bytes | None:
     """Return a flag for each record (from 1; byte 0 is unused): its key must stay, or it would appear twice.
 
-    If any cell needs a repair, the file is repaired into a temporary copy to find out. Empty if no key must stay.
+    If any cell needs a repair, the file is repaired into a temporary copy to find out. Empty if no key must stay; None
+    if the copy is the file itself.
     """
     kept = b""
-    for trial in _trials(contract, source, scan, options):
-        kept = trial.kept
+    with temporary_file() as copy:
+        for trial in _trials(contract, source, scan, options, copy):
+            if not trial.report.counts:
+                return None
+            kept = trial.kept
     return kept if any(kept) else b""
+
+
+def _empty(file: BinaryIO) -> None:
+    file.seek(0)
+    file.truncate()
 
 
 @dataclass
 class _Trial:
-    """A repaired copy with its changes. `colliding`: some repaired keys are equal to others.
+    """The changes of a repaired copy. `colliding`: some repaired keys are equal to others.
 
     `kept` has a flag for each record that must keep its key: those of the trial itself if it has no colliding keys.
     `scan` is the scan of the copy, if a key changed.
     """
 
-    copy: BinaryIO
     origins: Origins
     log: "_KeyLog"
     report: FixReport
@@ -69,9 +77,7 @@ class _Trial:
     colliding: bool
 
     def give(self, writer: RepairWriter) -> None:
-        """Write the copy and log its changes."""
-        self.copy.seek(0)
-        shutil.copyfileobj(self.copy, writer.out, BLOCK_BYTES)
+        """Log the changes, and give the origins of the copy."""
         if writer.origins is not None:
             writer.origins.copy_from(self.origins)
         for change in self.log.changes():
@@ -83,14 +89,17 @@ class _Trial:
         writer.report.counts.update(self.report.counts)
 
 
-def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> Iterator[_Trial]:
-    """Yield repaired copies until one has no colliding keys; none if no repair changes a key."""
+def _trials(
+    contract: Contract, source: Source, scan: FileScan, options: FixOptions, copy: BinaryIO
+) -> Iterator[_Trial]:
+    """Write repaired copies to a file and yield each, until one has no colliding keys; none if no cell is invalid."""
     columns = {name for unique in contract.unique for name in unique.columns}
     if options.unsafe or not columns or not scan.cells:
         return
     kept = np.zeros(1, np.uint8)
     for number in range(_ROUNDS):
-        with temporary_file() as copy, temporary_file() as changes:
+        with temporary_file() as changes:
+            _empty(copy)
             log, origins = _KeyLog(changes, columns), Origins()
             writer = RepairWriter(copy, log, FixReport(), origins)
             rewrite(contract, source, scan, writer, options, kept=kept.tobytes())
@@ -102,7 +111,7 @@ def _trials(contract: Contract, source: Source, scan: FileScan, options: FixOpti
                 more = sharing[rekeyed.take(sharing, mode="clip") == 1]
             if len(more):
                 kept = _with_flags(kept, more if number < _ROUNDS - 1 else np.flatnonzero(rekeyed))
-            yield _Trial(copy, origins, log, writer.report, scan_of_copy, kept.tobytes(), colliding=bool(len(more)))
+            yield _Trial(origins, log, writer.report, scan_of_copy, kept.tobytes(), colliding=bool(len(more)))
         if not len(more):
             return
 

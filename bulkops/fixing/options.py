@@ -25,6 +25,20 @@ class FixOptions:
     day_first: bool | None = None
     end_of_day: bool | None = None
 
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of these options on the command line, such as `--unsafe`."""
+        found = {
+            "--unsafe": self.unsafe,
+            "--time-zone": self.zone is not None,
+            "--encoding": self.encoding is not None,
+            "--rename": bool(self.renames),
+            "--date-order": self.day_first is not None,
+            "--end-of-day": self.end_of_day is True,
+            "--start-of-day": self.end_of_day is False,
+        }
+        return frozenset(name for name, given in found.items() if given)
+
 
 @dataclass(frozen=True)
 class FileEvidence:

@@ -52,9 +52,12 @@ def rewrite(
         file_start = read_file_start(reader, contract, renames=options.renames)
         opening = _repaired_start(file_start, shape)
         refuse_unreadable_start(source.path, file_start, shape, opening)
+        moved = 0 if earlier is None else earlier.moved
         for repair, line in header_repairs(file_start, shape):
-            writer.log_repairs([repair], record=None, line=line)
+            writer.log_repairs([repair], record=None, line=line + moved)
         writer.write(opening)
+        if writer.origins is not None:
+            writer.origins.moved = moved + file_start.lines - len(opening.splitlines())
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - file_start.offset, len(block.data)
@@ -122,8 +125,12 @@ class _RewritePass:
     def write(self, block: Block, *, touched: bool) -> None:
         """Write the next block; a block without findings stays unchanged."""
         block, laid = lay_out(block, len(self.shape.columns))
-        if touched or self.shape.rewritten or self.writer.origins is not None:
+        if touched or self.shape.rewritten:
             self._write_records(block, laid)
+        elif self.writer.origins is not None:
+            out = self._writer_of(block, laid)
+            out.keep(memoryview(block.data))
+            out.finish()
         else:
             self.writer.write(block.data)
         self.offset, self.line = self.offset + len(block.data), self.line + block.feeds
@@ -134,8 +141,7 @@ class _RewritePass:
     def _write_records(self, block: Block, laid: Layout) -> None:
         """Write a block: the records that need no repair in runs, the others one by one."""
         found = self._sorted(block, laid)
-        above = block.lines_before(laid.starts)
-        out = BlockWriter(self.writer, self._origins(laid, above + (self.line + 1)), np.diff(above, append=block.feeds))
+        out = self._writer_of(block, laid)
         spans = CellSpans(block, laid) if found.cells else None
         defects = {piece.start: QuoteDefect(piece.code, piece.at - piece.start) for piece in block.malformed}
         view, done = memoryview(block.data), 0
@@ -154,6 +160,12 @@ class _RewritePass:
             out.replace(index, written, repairs)
         out.keep(view[done:])
         out.finish()
+
+    def _writer_of(self, block: Block, laid: Layout) -> BlockWriter:
+        """Return the writer of the records of a block."""
+        above = block.lines_before(laid.starts)
+        origins = self._origins(laid, above + (self.line + 1))
+        return BlockWriter(self.writer, origins, np.diff(above, append=block.feeds))
 
     def _sorted(self, block: Block, laid: Layout) -> SortedRecords:
         """Return the records that need no repair, or only simple ones."""

@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from bulkops.disk import temporary_file
 from bulkops.errors import DataError
-from bulkops.fixing.catalogue import DIVIDING
+from bulkops.fixing.catalogue import DIVIDING, may_repair
 from bulkops.fixing.collisions import colliding_keys, rewrite_without_collisions
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.origins import Origins
@@ -20,6 +20,7 @@ from bulkops.fixing.writer import Change, FixReport, RepairWriter
 from bulkops.reading.sources import Source, stream_source
 from bulkops.validation.column_names import synonym
 from bulkops.validation.diagnosis import export_names
+from bulkops.validation.header import SEPARATOR_NAMES
 from bulkops_validators.model.contract import Contract
 
 
@@ -43,16 +44,14 @@ def fix_file(
     refuse_renames(source.path, scan.file_start, contract, options.renames)
     if options.unsafe and any(notice.code == "HDR112" for notice in scan.file_start.notices):
         options, scan = _as_import_file(contract, source, scan, options)
-    if not options.unsafe and not scan.withheld and not scan.extra and not _may_read_otherwise(scan, options):
-        rewrite_without_collisions(contract, source, scan, RepairWriter(out, log, report), options)
-        return report
     with temporary_file() as copy:
         origins = Origins()
         first = RepairWriter(copy, log, report, origins)
         scan_of_copy = rewrite_without_collisions(contract, source, scan, first, options)
+        unchanged = scan if not report.counts else None
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
-        left = _finish_copy(contract, copy, origins, target, options, earlier=scan, scan=scan_of_copy)
+        left = _finish_copy(contract, copy, origins, target, options, scan=scan_of_copy, unchanged=unchanged)
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
     return report
@@ -114,41 +113,6 @@ def _readable_after_rewrite(scan: FileScan) -> bool:
     return scan.misread and header is not None and (header.separator != ord(",") or bool(scan.surplus))
 
 
-def _may_read_otherwise(scan: FileScan, options: FixOptions) -> bool:
-    """Return whether a repaired copy may have records that this scan could not read, or could not complete."""
-    completed = options.unsafe and scan.short
-    return _readable_after_rewrite(scan) or scan.unread or _loses_columns(scan) or completed
-
-
-def _loses_columns(scan: FileScan) -> bool:
-    """Return whether columns without a name are removed, now or after other records, and records may then fit.
-
-    In a file without findings about records, no record is removed and all fit already; but if the first column is
-    removed, a byte order mark in the next name begins the file.
-    """
-    header = scan.file_start.header
-    nameless = header is not None and not all(name.strip() for name in header.names)
-    return nameless and (bool(scan.touched) or 0 in scan.surplus)
-
-
-def _shows_more(scan: FileScan, earlier: FileScan) -> bool:
-    """Return whether a copy shows what to repair, and the file from which it was made did not."""
-    # Once other records are removed, all remaining ones may have surplus fields. Repaired records are new evidence of
-    # the form of first cells, so more records may lose surplus fields, or be completed.
-    resembling = scan.extra and scan.evidence.first != earlier.evidence.first
-    return bool(scan.surplus) or scan.evidence.all_surplus or resembling or _begins_otherwise(scan, earlier)
-
-
-def _begins_otherwise(scan: FileScan, earlier: FileScan) -> bool:
-    """Return whether the start of a copy has defects that the file did not have, such as a line above the header.
-
-    A carriage return in the header line of a file ends a line of its copy.
-    """
-    before, now = earlier.file_start, scan.file_start
-    codes = {notice.code for notice in now.notices} - {notice.code for notice in before.notices}
-    return bool(codes) or now.preamble not in (b"", before.preamble)
-
-
 def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
     """Raise DataError if the copy does not have the records that were not removed, and no repair of quotes explains it.
 
@@ -163,13 +127,33 @@ def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
         )
 
 
-def _refuse_other_lines(scan: FileScan) -> None:
-    """Raise DataError if carriage returns alone end the lines of a copy, because quotes enclose all its line feeds."""
+def _refuse_other_form(scan: FileScan) -> None:
+    """Raise DataError if the lines of a copy end, or its columns are separated, otherwise than those written.
+
+    Carriage returns alone end the lines if quotes enclose all line feeds. If no column is known, the records show what
+    separates the columns.
+    """
     if scan.file_start.form.returns_only:
         raise DataError(
             "After the repair, invalid quotes would enclose all line feeds, and carriage returns would end the lines.",
             hint="Correct the quotes that `bulkops validate` reports, then run the command again.",
         )
+    header = scan.file_start.header
+    if header is not None and header.separator != ord(","):
+        separator = SEPARATOR_NAMES[bytes((header.separator,))]
+        raise DataError(
+            f"After the repair, no column of the header would be known, and {separator} would separate its names.",
+            hint="Correct the header line; `bulkops contracts CONTRACT` lists the columns.",
+        )
+
+
+def _may_change(scan: FileScan, options: FixOptions) -> bool:
+    """Return whether a pass over a file may change it; a file without findings stays as it is.
+
+    The cells of records with findings of structure are not judged, and an unsafe repair may be that of another rule.
+    """
+    unjudged = options.unsafe or any(code.startswith(("FIL", "STR")) for code in scan.codes)
+    return bool(scan.codes) and (unjudged or any(may_repair(code, options.given) for code in scan.codes))
 
 
 def _finish_copy(
@@ -179,30 +163,35 @@ def _finish_copy(
     writer: RepairWriter,
     options: FixOptions,
     *,
-    earlier: FileScan,
     scan: FileScan | None = None,
+    unchanged: FileScan | None = None,
 ) -> FileScan:
-    """Repair a copy until no repair is left that only a copy allows, and return the scan of the result.
+    """Repair a copy until a pass over it would change nothing, and return the scan of the result.
 
-    One repair may make another possible; a pass that changes nothing is the last one.
+    Records removed, joined, divided or completed are evidence for the repair of others, so one repair may make another
+    possible.
 
-    `earlier` is the scan of the file from which this copy was made, and `scan` that of the copy, if it is known.
+    `scan` is the scan of the copy if it is known; `unchanged` too, if the last pass changed nothing.
     """
     source = stream_source("The repaired copy", copy)
-    scan = scan or scan_file(contract, source)
-    _refuse_other_lines(scan)
-    changed = scan.sha256 != earlier.sha256
-    again = changed and (_may_read_otherwise(earlier, options) or _shows_more(scan, earlier))
-    if not again and not (options.unsafe and needs_second_pass(scan)):
-        copy.seek(0)
-        shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
-        return scan
-    with temporary_file() as following:
-        later = Origins()
-        target = RepairWriter(following, writer.log, writer.report, later)
-        if again:
-            kept = colliding_keys(contract, source, scan, options)
-            rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
-        else:
+    scan = unchanged or scan or scan_file(contract, source)
+    if unchanged is None:
+        _refuse_other_form(scan)
+        if _may_change(scan, options):
+            with temporary_file() as following:
+                later, before = Origins(), writer.report.counts.total()
+                target = RepairWriter(following, writer.log, writer.report, later)
+                kept = colliding_keys(contract, source, scan, options)
+                if kept is not None:
+                    rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
+                if writer.report.counts.total() > before:
+                    return _finish_copy(contract, following, later, writer, options)
+    if options.unsafe and needs_second_pass(scan):
+        with temporary_file() as following:
+            later = Origins(origins.moved)
+            target = RepairWriter(following, writer.log, writer.report, later)
             write_second_pass(contract, source, scan, target, origins)
-        return _finish_copy(contract, following, later, writer, options, earlier=scan)
+            return _finish_copy(contract, following, later, writer, options)
+    copy.seek(0)
+    shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
+    return scan

@@ -12,9 +12,11 @@ import numpy as np
 from bulkops.fixing.forms import RecordForms, collect_forms
 from bulkops.fixing.options import FileEvidence
 from bulkops.fixing.repairs.encoding import holds_multibyte
+from bulkops.fixing.repairs.header import spelled_names
 from bulkops.fixing.source import opened
 from bulkops.fixing.transcoding import Encoding
 from bulkops.reading.blocks import ContentReader
+from bulkops.reading.records.malformed import QUOTE_DEFECTS
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import Source
 from bulkops.validation.block import BlockResult
@@ -36,14 +38,10 @@ from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
-_KEYS_IN_MEMORY = 1 << 20
-"""More keys are kept in a temporary file."""
 _SAMPLE = 4096
 """Bytes of lines that are not UTF-8, used to guess their encoding."""
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
 """Rules of records in which cells may not belong to the columns at their positions."""
-_UNREAD = {"STR116", "FIL108"}
-"""Rules of records that become readable by a repair; only then is the evidence about their columns complete."""
 _STRUCTURE = ("FIL", "STR", "HDR", "IMP", "UNQ")
 """Families of rules that no repair of a cell affects."""
 _OF_FORM = {"STR101", "STR102", "STR116", "XLS109", "XLS111"}
@@ -59,15 +57,13 @@ class FileScan:
     """The result of a scan. `touched` are the parts with findings: start and end, in bytes from the first record.
 
     `repeats` are the records (from 0) with a key that certainly appeared earlier, `sharing` those with any key that
-    other records have too. `surplus` are the positions of nameless, blank
-    columns. `withheld`: there are more such columns, which can be removed once all records have as many cells as the
-    header. `misread`: some records may have other cells once the file has commas, or fewer columns. `unread`: some
-    records were not checked, and become readable once their structure is repaired. `short`: some records have too few
-    fields; `extra`: some have too many. `cells`: some cells are invalid. `lost_zeros` maps each column and length of a
-    number that lost zeros to the length it should have. `decimal_ids` are the columns of ids that became numbers, such
-    as 100200.0. `last_record` is the last record with a value, from 1. `dropped` are the positions of columns to remove
-    although they contain values. `records` is the number of records.
-    `by_comma`: commas separate the cells of all records, but another sign separates the names of the header.
+    other records have too. `codes` are the rules with a finding. `surplus` are the positions of nameless, blank
+    columns. `misread`: some records may have other cells once the file has commas, or fewer columns. `cells`: some
+    cells are invalid. `lost_zeros` maps each column and length of a number that lost zeros to the length it should
+    have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is the last record
+    with a value, from 1. `dropped` are the positions of columns to remove although they contain values. `records` is
+    the number of records. `by_comma`: commas separate the cells of all records, but another sign separates the names of
+    the header.
     """
 
     file_start: FileStart
@@ -76,12 +72,9 @@ class FileScan:
     touched: tuple[tuple[int, int], ...]
     repeats: Offsets
     sharing: Offsets
+    codes: frozenset[str]
     surplus: frozenset[int]
-    withheld: bool
     misread: bool
-    unread: bool
-    short: bool
-    extra: bool
     cells: bool
     lost_zeros: Mapping[tuple[str, int], int]
     decimal_ids: frozenset[str]
@@ -112,7 +105,7 @@ class _BlockCollector:
         self.length += result.length
         self.codes |= set(result.counts)
         for unique, keys in zip(uniques, result.keys, strict=True):
-            self.stores.setdefault(unique, KeyStore(_KEYS_IN_MEMORY)).add(self.count, keys)
+            self.stores.setdefault(unique, KeyStore(ValidationSettings().keys_in_memory)).add(self.count, keys)
         self.count += result.records
 
     def repeats(self) -> tuple[Offsets, Offsets]:
@@ -190,12 +183,9 @@ def scan_file(
         touched=tuple(collector.touched),
         repeats=repeats,
         sharing=sharing,
+        codes=frozenset(collector.codes | set(builder.findings.nonzero_counts())),
         surplus=surplus,
-        withheld=surplus != blank,
         misread=misread,
-        unread=bool(collector.codes & _UNREAD) or forms.all_by_comma,
-        short="STR101" in collector.codes,
-        extra="STR102" in collector.codes,
         cells=any(not code.startswith(_STRUCTURE) for code in collector.codes),
         lost_zeros=_lost_zeros(builder.profile),
         decimal_ids=frozenset(columns_with_decimal_ids(builder.profile)),
@@ -245,12 +235,17 @@ def _lost_zeros(profile: ColumnProfile) -> dict[tuple[str, int], int]:
 
 
 def _nameless(builder: ReportBuilder) -> frozenset[int]:
-    """Return the positions of columns that have no name and no filled cell."""
-    header = builder.file_start.header if builder.file_start else None
-    if header is None:
+    """Return the positions of columns that have no name and no filled cell; a misplaced quote may belong to a name."""
+    file_start = builder.file_start
+    if file_start is None or file_start.header is None:
         return frozenset()
+    header = file_start.header
     nameless = {fault.field - 1 for fault in header.faults if fault.code == "HDR104" and fault.field is not None}
-    blank = frozenset(nameless - builder.profile.filled_unknown)
+    quoted = set[int]()
+    if any(fault.code in QUOTE_DEFECTS for fault in header.faults):
+        names = spelled_names(file_start.header_line.rstrip(b"\r\n"), header)
+        quoted = {place for place, name in enumerate(names) if b'"' in name}
+    blank = frozenset(nameless - quoted - builder.profile.filled_unknown)
     # A file without any column would not be a table.
     return blank if len(blank) < len(header.columns) else frozenset()
 

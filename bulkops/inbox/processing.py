@@ -1,5 +1,7 @@
 """Import one file of an inbox: as a new job, or by resuming the job that an earlier pass left."""
 
+import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -45,6 +47,9 @@ from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract, Mode
 
 BOOKS = ("accepted", "skipped", "rejected", "quarantined", "in_doubt", "pending")
+_GUARDS = re.compile(
+    r"--(again|only-new|allow-empty|max-removals|accept)(?: ([\d.]+%?|[A-Z]{3}\d{3}(?:,[A-Z]{3}\d{3})*))?"
+)
 FINAL = frozenset({"imported", "skipped", "partial", "quarantined"})
 """States in which a file leaves the inbox."""
 
@@ -277,10 +282,11 @@ class ContractImport:
             state = job_state(job, desk.ledger.chunks(job.id))
             if job.given_path in (self.files.plain, self.files.good) and not self._void(job):
                 return self._resumed(job)  # the book lost the row of this file
+            unfinished = state in (JobState.UNFINISHED, JobState.IN_DOUBT)
             latest = contract.mode.resend_is_safe and desk.ledger.job_ids_at(key)[-1] == job.id
-            if contract.mode.resend_is_safe and not (latest and state is JobState.DONE):
+            if contract.mode.resend_is_safe and not (latest and (unfinished or state is JobState.DONE)):
                 return None
-            if state in (JobState.UNFINISHED, JobState.IN_DOUBT):
+            if unfinished:
                 return self._plainly("waiting", 0, f"job {job.id} has the same content and is {state.value}")
             if state is JobState.DONE:
                 records = {"input": job.records, "skipped": job.records}
@@ -360,7 +366,7 @@ class ContractImport:
             records={**dict.fromkeys(("input", *BOOKS), 0), **document["records"]},
             jobs=(document["job"],) if document["job"] else (),
             reason=reason,
-            hint=outcome.error.hint if outcome.error else None,
+            hint=_hint_of(outcome.error) if outcome.error else None,
             verdict=outcome.verdict,
             warnings=self._warnings(document["records"]["input"]),
             sent=sent,
@@ -422,9 +428,23 @@ def failed(error: BulkopsError, contract: str | None) -> Result:
         contract=contract,
         records=dict.fromkeys(("input", *BOOKS), 0),
         reason=error.message,
-        hint=error.hint,
+        hint=_hint_of(error),
         error=None if about_file else type(error).__name__,
     )
+
+
+def _hint_of(error: BulkopsError) -> str | None:
+    """Return the hint of an error with keys of an inbox instead of options of `bulkops import`."""
+    return error.hint and _GUARDS.sub(_in_words_of_inbox, error.hint)
+
+
+def _in_words_of_inbox(option: re.Match[str]) -> str:
+    """Return the key of an inbox that lifts the guard of an option of `bulkops import`."""
+    name, value = option.groups()
+    if name == "again":
+        return "`bulkops import --again`"
+    key = "cumulative" if name == "only-new" else name.replace("-", "_")
+    return f"`{key} = {'true' if value is None else json.dumps(value)}` in its pattern"
 
 
 class _CheckedObserver:

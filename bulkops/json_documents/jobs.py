@@ -121,6 +121,7 @@ class JobFigures(TypedDict):
     source: NotRequired[SourceDocument]
     undo: NotRequired[UndoDocument]
     undoes: NotRequired[Annotated[str, about("In mode undo: the job that created the removed rows.")]]
+    restored_by: NotRequired[Annotated[str, about("In mode undo: the job that restored changed rows before it.")]]
 
 
 @with_config(CLOSED)

@@ -135,6 +135,7 @@ class PlannedStepDocument(TypedDict):
     least_seconds: Annotated[float, about("The shortest time of the upload under the rate limit.")]
     verify: Annotated[Cost, about("The cost of the reconciliation; 0 if the step has none.")]
     mapping: NotRequired[MappingDocument]
+    preflight: NotRequired[Annotated[PreflightDocument, about("The findings of a comparison with a snapshot.")]]
 
 
 @with_config(CLOSED)

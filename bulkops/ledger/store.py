@@ -109,7 +109,7 @@ class Ledger(LedgerReader):
                 if is_damage(error.__cause__):
                     raise LedgerDamaged(problem, reason=first_line(error)) from None
                 if is_out_of_reach(error):
-                    raise LedgerUnusable(problem, hint=f"{BACK} Or give another ledger with --ledger.") from None
+                    raise LedgerUnusable(problem, hint=BACK) from None
                 room = "Free disk space there, or give" if is_full(error.__cause__ or error) else "Give"
                 raise UsageError(problem, hint=f"{room} another ledger with --ledger.") from None
             failing.pop_all()

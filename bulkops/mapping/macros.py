@@ -76,7 +76,8 @@ MACROS = (
     Macro("iso_instant", "x, zone := 'UTC'",
           "CASE WHEN clean(x) IS NULL THEN NULL "
           r"WHEN regexp_matches(clean(x), '(Z|UTC|[+-][0-9]{2}:?[0-9]{2})$') "
-          f"THEN strftime(replace(clean(x), ' UTC', 'Z')::TIMESTAMPTZ AT TIME ZONE 'UTC', {RFC3339}) "
+          "THEN strftime(replace(replace(replace(clean(x), ' UTC', 'Z'), ' +', '+'), ' -', '-')::TIMESTAMPTZ "
+          f"AT TIME ZONE 'UTC', {RFC3339}) "
           f"ELSE strftime(timezone(zone, clean(x)::TIMESTAMP) AT TIME ZONE 'UTC', {RFC3339}) END",
           "ISO 8601 date or time, with or without an offset, as RFC 3339 in UTC"),
     Macro("unix_instant", "x", f"strftime(to_timestamp(clean(x)::BIGINT) AT TIME ZONE 'UTC', {RFC3339})",

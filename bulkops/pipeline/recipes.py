@@ -19,6 +19,7 @@ from bulkops.mapping.mapped import MappedFile, Progress, Workspace
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
 from bulkops.pipeline.mapping import RunRecord, kept_file, with_files, workspace_of
 from bulkops.pipeline.observer import Observer
+from bulkops.pipeline.offline import OfflineCheck, offline_error
 from bulkops.pipeline.previous_run import GOOD_VERDICTS, PreviousRun, previous_run
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, outcome_of_job, resumable
@@ -128,7 +129,8 @@ class RecipeRun:
 
     `first` is the number of the first step to run; `notify` receives notices about requests, and `progress` the number
     of source rows that were just read. `restart`: sources may differ from those of an unfinished run. `by_options`: the
-    steps come from the options of a command. `mapped` and `record` are set once the sources are mapped.
+    steps come from the options of a command. `offline`: all steps must fit this snapshot before the first request.
+    `mapped` and `record` are set once the sources are mapped.
     """
 
     recipe: Recipe
@@ -144,14 +146,16 @@ class RecipeRun:
     restart: bool = False
     progress: Progress | None = None
     by_options: bool = False
+    offline: OfflineCheck | None = None
     mapped: Mapping[int, MappedFile] = field(default_factory=dict)
     record: RunRecord | None = None
 
     def results(self) -> Iterator[StepResult]:
         """Yield the result of each step as it ends; the first unexpected result is the last.
 
-        All sources are mapped before anything else; then all steps are compared with the account before the first one
-        begins. If a source cannot be mapped, or if steps do not fit the account, only their results are yielded.
+        All sources are mapped before anything else; then all steps are compared with the snapshot, if there is one, and
+        with the account before the first one begins. If a source cannot be mapped, or if steps do not fit, only their
+        results are yielded.
         """
         record = None if self.recipe.sandbox else RunRecord.at(self.recipe, self.target.identity())
         if record is not None and self.restart and not self.dry_run:
@@ -162,7 +166,8 @@ class RecipeRun:
             return
         good = False
         run = replace(self, recipe=with_files(self.recipe, mapped), mapped=mapped, record=record)
-        for result in run.imports():
+        unfit = list(run.unfit_offline())
+        for result in unfit or run.imports():
             yield result
             good = result.as_expected
         if record is not None and good and not self.dry_run:
@@ -196,6 +201,26 @@ class RecipeRun:
             observer.note(f"{found.parts[0].name}: {note}.")
         observer.note(found.summary)
         return replace(ended, mapping=found)
+
+    def unfit_offline(self) -> Iterator[StepResult]:
+        """Yield the results of the steps that do not fit the snapshot; the files of all steps must be ready."""
+        if self.offline is None:
+            return
+        for number, step in self._numbered():
+            result = self._result(number, step, partial(self._checked_offline, offline=self.offline))
+            if result.error is not None:
+                yield result
+
+    def _checked_offline(self, ended: StepResult, *, offline: OfflineCheck) -> StepResult:
+        """Check a step that is to be sent against the snapshot."""
+        step, target = ended.step, self._target_of(ended.step)
+        if not self._is_sent(step, target):
+            return ended
+        found = offline.findings(step, step.file, target.ids)
+        if (error := offline_error(found)) is None:
+            return ended
+        self.observe(step).checked(found)
+        return replace(ended, error=error, preflight=found)
 
     def imports(self) -> Iterator[StepResult]:
         """Yield the result of each step; the files of all steps must be ready."""
@@ -245,10 +270,7 @@ class RecipeRun:
         """Compare a step that is to be sent with the account."""
         step, target = ended.step, self._target_of(ended.step)
         contract = CONTRACTS[step.contract]
-        if step.expect != "done":
-            return ended
-        earlier = self._earlier(step, target)
-        if earlier is not None and not earlier.open and self._counts(earlier, step):
+        if not self._is_sent(step, target):
             return ended
         ids = {name: target.ids[name] for name in contract.route(target.ids).ids}
         accept = _guards(step).accept
@@ -268,6 +290,11 @@ class RecipeRun:
         if error is None:
             return ended
         return replace(ended, error=error, preflight=preflight)
+
+    def _is_sent(self, step: Step, target: Target) -> bool:
+        """Return whether this run is to send records of a step: no earlier run completed it."""
+        earlier = self._earlier(step, target)
+        return step.expect == "done" and (earlier is None or earlier.open or not self._counts(earlier, step))
 
     def _earlier_values(self, number: int, step: Step) -> dict[str, EarlierValues]:
         """Return the values that the steps before a step create for its columns, if their files are known.

@@ -20,6 +20,7 @@ from bulkops.ledger.store import Ledger
 from bulkops.pipeline.importing import OpenTarget
 from bulkops.pipeline.observer import Observer, Silent, show_waits
 from bulkops.pipeline.previous_run import GOOD_VERDICTS
+from bulkops.pipeline.restoring import restore_and_remove
 from bulkops.pipeline.running import (
     NewJob,
     Outcome,
@@ -29,7 +30,7 @@ from bulkops.pipeline.running import (
     run_and_prove,
     with_preflight,
 )
-from bulkops.pipeline.undoing import Confirm, resume_undo, undo_by_removal
+from bulkops.pipeline.undoing import Confirm, resume_undo
 from bulkops.transport.client import ApiClient
 from bulkops.undoing.undo_jobs import undoes_by_removal
 from bulkops.upload.context import JobContext
@@ -166,6 +167,8 @@ def undo_job(
 ) -> Outcome:
     """Undo a job, as a new job: remove the rows it created, or import the rows that it found at its target.
 
+    Cards that existed and that the job changed are restored first, by a job of their own.
+
     `also` are the created rows that are removed although they are in use or were changed; `confirm` receives the facts
     of a removal first. For an import of the earlier rows, nothing else may have changed the target since, unless
     `max_removals` is given. UsageError for an option that does not fit the job.
@@ -174,9 +177,10 @@ def undo_job(
     removal = undoes_by_removal(earlier)
     _refuse_other_options(earlier, removal=removal, max_removals=max_removals, also=also)
     if removal:
-        return undo_by_removal(
-            earlier, ledger, open_target, clock=clock, run=run, also=also, confirm=confirm, stop=stop, observer=observer
-        )
+        return restore_and_remove(
+            earlier, ledger, open_target, clock=clock, run=run, guards=LIFTED, also=also, confirm=confirm, stop=stop,
+            observer=observer,
+        )  # fmt: skip
     contract = contract_of(earlier)
     before = saved_before(ledger, earlier, contract)
     plan = plan_file(before, chunk_limits(contract))

@@ -30,7 +30,7 @@ from bulkops.undoing.undo_jobs import (
     undo_entry,
     undo_name,
 )
-from bulkops.undoing.work import Left, Removing, UndoFacts
+from bulkops.undoing.work import Left, NothingLeft, Removing, UndoFacts
 from bulkops.upload.options import RunOptions
 from bulkops.upload.start import contract_of, target_of
 from bulkops.upload.stop import Stop, StoppableClock
@@ -141,7 +141,7 @@ def _refuse_nothing(facts: UndoFacts, context: UndoContext) -> None:
             "the API deducts only active points.",
             hint="Undo the job again once they are active.",
         )
-    raise UsageError(f"Job {name} has nothing left to undo: none of its rows or points is at the target.")
+    raise NothingLeft(f"Job {name} has nothing left to undo: none of its rows or points is at the target.")
 
 
 def _run(

@@ -113,12 +113,13 @@ def _note(found: OpenJob, job: JobEntry) -> str:
     other = found.job
     if found.running:
         return f"Another process is working on {found.description}."
-    moved = _path_key(other.file_path) == _path_key(job.file_path) and other.file_sha256 != job.file_sha256
+    newer = other.file_sha256 != job.file_sha256
+    moved = newer and _path_key(other.file_path) == _path_key(job.file_path)
     resume = f"`bulkops jobs resume {other.id}{' --file PATH' if moved else ''}`"
     where = "for this target" if other.target_key == job.target_key else f"for {_place(other)}"
     order = (
         " If it is resumed after this import, it overwrites newer values with its own."
-        if Mode(job.mode).resend_is_safe and other.target_key == job.target_key
+        if newer and Mode(job.mode).resend_is_safe and other.target_key == job.target_key
         else ""
     )
     return f"Unfinished {where}: {found.description}. {resume} or `bulkops jobs cancel {other.id}`.{order}"

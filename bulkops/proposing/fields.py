@@ -6,7 +6,7 @@ from dataclasses import replace
 from bulkops.proposing.forms import Decision
 from bulkops.proposing.model import Candidate, MappingState, ProfiledTable, ProposedColumn
 from bulkops.proposing.profile import SourceColumnProfile
-from bulkops.proposing.sql import cleaned, date, number
+from bulkops.proposing.sql import cleaned, date, list_element, number
 from bulkops.proposing.words import Targets, word_key, words
 from bulkops.sql import literal, quoted
 from bulkops.wording import counted
@@ -26,6 +26,9 @@ def fields_of(
     found = {
         column.name: _field(column, sources_of(column, targets, table, readback), table) for column in contract.columns
     }
+    for name, meanings in targets.doubtful.items() if readback is None else ():
+        if not found[name].sources:
+            found[name] = _doubtful(contract.column(name), meanings, table) or found[name]
     for group in contract.exclusive:
         _leave_one(group.columns, found, whole=group.whole_file)
     return tuple(each for each in found.values() if each.required or each.sources)
@@ -89,6 +92,21 @@ def _field(column: Column, sources: Sequence[str], table: ProfiledTable) -> Prop
         state=MappingState.UNDECIDED,
         why=f"{len(sources)} columns fit: {listed}",
         candidates=candidates,
+    )
+
+
+def _doubtful(column: Column, meanings: Sequence[str], table: ProfiledTable) -> ProposedColumn | None:
+    """Return a mapping to decide from columns that may fill an import column; None without such a column."""
+    names = [name for name in table.columns if table.meanings.get(name) in meanings]
+    candidates = [each for name in names for each in _as_candidates(_of_source(column, table, name), table)]
+    if not candidates:
+        return None
+    return ProposedColumn(
+        column=column.name,
+        required=column.required,
+        state=MappingState.UNDECIDED,
+        why=f"{', '.join(names)} may be meant",
+        candidates=tuple(candidates),
     )
 
 
@@ -165,6 +183,10 @@ class _Filled:
 
     def _text(self) -> ProposedColumn:
         profile, meaning = self._profile, self._table.meanings.get(self._name)
+        if profile.lists:
+            return self._undecided(
+                "the values are lists; each element needs a record", [list_element(self._name, profile)]
+            )
         if meaning == EMAIL and not profile.is_email:
             share = f"{profile.email:.0%} of the first values are e-mail addresses"
             return self._undecided(share, [(cleaned(self._name), "as it is")])
@@ -238,7 +260,11 @@ class _Filled:
         if self._profile.switches and not self._profile.blank:
             return self._certain(switch, counted)
         blank = f", blank: {self._profile.blank:,}" if self._profile.blank else ""
-        return self._undecided(counted + blank, [(switch, "words such as yes and active count as " + first)])
+        possible = [(switch, "words such as yes and active count as " + first)]
+        if values and not self._profile.switches:
+            cases = " ".join(f"WHEN {literal(value.strip())} THEN {literal(first)}" for value in values)
+            possible = [(f"CASE {cleaned(self._name)} {cases} END", f"write the right one of {', '.join(cell.values)}")]
+        return self._undecided(counted + blank, possible)
 
     def _id_list(self, cell: IdList) -> ProposedColumn:
         lists = [value for value in self._profile.examples if value.startswith("[") and value.endswith("]")]

@@ -54,14 +54,13 @@ class ValueShape:
 class ColumnReading:
     """One way to read a column. `form` is `iso`, `seconds`, `milliseconds`, `integer`, `point`, `comma` or a format.
 
-    `gap`: there is a blank in front of the offset of an ISO time. `mixed`: only some ISO dates have a time.
+    `mixed`: only some ISO dates have a time.
     """
 
     form: str
     rows: int
     has_time: bool = False
     has_zone: bool = False
-    gap: bool = False
     mixed: bool = False
     why: str = ""
 
@@ -194,11 +193,10 @@ def _date_reading(form: str, shapes: Sequence[ValueShape]) -> ColumnReading:
     if form == "iso":
         matches = [match for shape in shapes if (match := _ISO.fullmatch(shape.text))]
         zones = all(match["zone"] for match in matches)
-        gap = any((match["zone"] or "").startswith((" +", " -")) for match in matches)
         timed = {bool(match["time"]) for match in matches}
         why = f"{counted(rows, 'value')} as in ISO 8601"
         return ColumnReading(
-            form=form, rows=rows, has_time=True in timed, has_zone=zones, gap=gap, mixed=len(timed) > 1, why=why
+            form=form, rows=rows, has_time=True in timed, has_zone=zones, mixed=len(timed) > 1, why=why
         )
     if form in {"seconds", "milliseconds"}:
         why = f"{counted(rows, 'value')} in {form} since 1970"

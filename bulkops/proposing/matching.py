@@ -14,7 +14,7 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice, Integer, Number, Timestamp
 from bulkops_validators.model.contract import Contract, Form, ProgramKind, Readback
 
-_NOTHING = Targets(group="", weak=False, key=(), columns={}, options={})
+_NOTHING = Targets(group="", weak=False, key=(), columns={}, doubtful={}, options={})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ FEW = 20
 """Maximum different values that are counted and shown."""
 MOST_SHAPES = 2_000
 _EMAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"
+_JSON_LIST = r"(?s)^\[.*\]$"
 _FIGURE = r"^(\p{Sc}|[A-Z]{3}\s)?\s?[-+]?\d[\d.,:/TZ\s'\x{2019}+-]*\s?([AaPp]\.?[Mm]\.?|[\p{Sc}%]|[A-Za-z]{2,6})?$"
 _MONTH = r"(?i)\b\d{1,2}[ -][a-z]{3,9}[ -]\d{2,4}|\b[a-z]{3,9} \d{1,2},? \d{4}"
 _PLAIN_NUMBER = r"^[+-]?(9{1,7}|9{9}|9{11,12}|9{15,}|9{4,}[.,]9+|9*[.,](9{1,2}|9{4,}))$"
@@ -33,7 +34,7 @@ _NO = frozenset({"0", "false", "f", "no", "n", "off", "disabled", "inactive"})
 class SourceColumnProfile:
     """The values of a column. `values` counts them if they are few; `shapes` exist for dates and numbers.
 
-    `email` and `distinct` are shares of the values in the first rows.
+    `email` and `distinct` are shares of the values in the first rows. `lists`: all of these are JSON lists.
     """
 
     name: str
@@ -42,6 +43,7 @@ class SourceColumnProfile:
     email: float = 0.0
     distinct: float = 0.0
     words: bool = False
+    lists: bool = False
     values: Mapping[str, int] | None = None
     shapes: Sequence[ValueShape] | None = None
     examples: Sequence[str] = ()
@@ -175,6 +177,7 @@ def _start_column(name: str, values: pl.Series) -> _ColumnCounts:
         email=int(values.str.contains(_EMAIL).sum() or 0) / number,
         distinct=different / number,
         words=not bool(values.str.contains(r"\s").any()),
+        lists=bool(len(values)) and bool(values.str.contains(_JSON_LIST).all()),
         examples=values.unique(maintain_order=True).head(3).to_list(),
     )
     # A column that is blank so far may contain anything.
@@ -249,7 +252,9 @@ def _merge(shapes: dict[str, ValueShape], row: Mapping[str, Any]) -> None:
 def _finished(column: _ColumnCounts, rows: int) -> SourceColumnProfile:
     profile = column.profile
     profile.rows = rows
-    profile.values = dict(sorted(column.values.items(), key=lambda item: -item[1])) if column.counted else None
+    profile.values = (
+        dict(sorted(column.values.items(), key=lambda item: (-item[1], item[0]))) if column.counted else None
+    )
     profile.shapes = sorted(column.shapes.values(), key=lambda shape: -shape.rows) if column.figures else None
     return profile
 

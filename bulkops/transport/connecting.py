@@ -9,7 +9,7 @@ from bulkops.transport.notices import CONNECT_SECONDS, Notifier
 
 
 class Connecting:
-    """Watches one request: after one second without a connection, it reports which host the request waits for.
+    """Watches one request: after CONNECT_SECONDS without a connection, it reports which host the request waits for.
 
     `extensions` are those of the httpx request to watch. With `stop`, it raises `Open` as soon as the connection is
     open, so that no request leaves.

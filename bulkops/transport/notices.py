@@ -11,7 +11,7 @@ from bulkops.clock import Clock
 from bulkops.journal import record
 
 QUIET_SECONDS = 5.0  # shorter waits need no notice
-CONNECT_SECONDS = 1.0
+CONNECT_SECONDS = 0.6
 """Seconds after which the user learns that a connection is not open yet."""
 MOST_CAUSES = 100
 

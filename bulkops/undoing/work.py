@@ -6,6 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Protocol
 
+from bulkops.errors import UsageError
 from bulkops.ledger.models import ChunkEntry, JobEntry
 from bulkops.transport.limiter import REQUESTS_PER_SECOND
 from bulkops.undoing.removals import Removal
@@ -64,6 +65,10 @@ class UndoFacts:
             "pending_amount": None if self.amount is None else f"{self.pending:f}",
             "spent_amount": None if self.amount is None else f"{self.spent:f}",
         }
+
+
+class NothingLeft(UsageError):
+    """None of the rows or points of a job is at the target any more."""
 
 
 class Need(StrEnum):

@@ -10,7 +10,7 @@ from bulkops.chunking.plan import FilePlan
 from bulkops.disk import ANOTHER_STATE, not_written
 from bulkops.errors import BulkopsError, GuardRefused, Unfinished, UsageError
 from bulkops.ledger.models import JobEntry
-from bulkops.ledger.states import ChunkState
+from bulkops.ledger.states import OPEN, ChunkState
 from bulkops.ledger.store import Ledger
 from bulkops.private import private, private_folder
 from bulkops.readback.compare.canonical import Fold, found_frame, sent_frame
@@ -82,18 +82,39 @@ def refuse_same_file(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
         if not states:
             continue
         undone = ledger.undos_of(earlier.id)
-        if states == {ChunkState.ACCEPTED}:
-            hint = "Give --again to import it once more."
-        else:
-            moved = "" if earlier.file_path == job.file_path else f" --file {shlex.quote(str(job.file_path))}"
-            resume = f"`bulkops jobs resume {earlier.id}{moved}`"
-            hint = f"Resume it with {resume}, or give --again to import the file once more."
+        hint = "Give --again to import it once more." if states == {ChunkState.ACCEPTED} else _resume_hint(earlier, job)
         if states == {ChunkState.PENDING}:
             said = f"Job {earlier.id} already contains this file for this target; none of it was sent yet."
         else:
             said = f"Job {earlier.id} already sent the same bytes to the same target."
             said += f" Job {undone[-1].id} undid it." if undone else ""
         raise GuardRefused(said, hint=hint)
+
+
+def refuse_second_job(ledger: Ledger, job: JobEntry, *, again: bool) -> None:
+    """Raise GuardRefused if the latest job at the target has the same file and is unfinished: it can be resumed.
+
+    For modes in which a repetition leads to the same end state. After a newer job, the file may restore earlier values.
+    """
+    if again or not Mode(job.mode).resend_is_safe:
+        return
+    latest = ledger.job_ids_at(job.target_key)[-1:]
+    earlier = ledger.job(latest[0]) if latest else None
+    if earlier is None or earlier.cancelled or earlier.file_sha256 != job.file_sha256:
+        return
+    states = {chunk.state for chunk in ledger.chunks(earlier.id)} & OPEN
+    if states:
+        raise GuardRefused(
+            f"Job {earlier.id} already contains this file for this target, and it is unfinished. Nothing was sent.",
+            hint=_resume_hint(earlier, job),
+        )
+
+
+def _resume_hint(earlier: JobEntry, job: JobEntry) -> str:
+    """Return how to continue with an earlier job of the same file, or to import the file in spite of it."""
+    moved = "" if earlier.file_path == job.file_path else f" --file {shlex.quote(str(job.file_path))}"
+    resume = f"`bulkops jobs resume {earlier.id}{moved}`"
+    return f"Resume it with {resume}, or give --again to import the file once more."
 
 
 def refuse_empty(plan: FilePlan, mode: Mode, *, allow_empty: bool) -> None:

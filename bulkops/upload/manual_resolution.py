@@ -26,7 +26,10 @@ def resolve(ledger: Ledger, job: JobEntry, number: int, *, accepted: bool, reaso
     if chunk.state is ChunkState.SENDING:
         chunk = ledger.move(job.id, chunk, ChunkState.IN_DOUBT, ProcessEnded(reason="process ended"))
     if chunk.state is not ChunkState.IN_DOUBT:
-        raise UsageError(f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.")
+        raise UsageError(
+            f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.",
+            hint=f"`bulkops jobs show {job.id}` shows the chunks of the job.",
+        )
     state = ChunkState.ACCEPTED if accepted else ChunkState.PENDING
     return ledger.move(job.id, chunk, state, resolved, undecided=False, message="")
 

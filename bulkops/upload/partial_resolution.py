@@ -58,7 +58,10 @@ def find_part(context: JobContext, number: int) -> PartialResolution:
     if chunk is None:
         raise UsageError(f"Job {context.job.id} has no chunk {number}.")
     if chunk.state not in (ChunkState.IN_DOUBT, ChunkState.SENDING):
-        raise UsageError(f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.")
+        raise UsageError(
+            f"Chunk {number} is {chunk_word(chunk.state)}, not in doubt.",
+            hint=f"`bulkops jobs show {context.job.id}` shows the chunks of the job.",
+        )
     readback = context.route.readback
     if readback is None or not context.contract.mode.splittable:
         raise UsageError(f"An import of {context.contract.name} cannot be accepted in part.", hint=BY_HAND)

@@ -23,6 +23,9 @@ from bulkops.upload.options import MAX_REMOVALS, RunOptions, share_of
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
 
+RANDOM_BYTES = 4
+"""Random bytes of a job's id, which jobs of the same second need."""
+
 
 def new_job(
     contract: Contract,
@@ -55,7 +58,7 @@ def new_job(
     if plan.sent_header is not None:
         settings[SENT_HEADER] = plan.sent_header.decode()
     return JobEntry(
-        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(4)}",
+        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(RANDOM_BYTES)}",
         created=now,
         contract=contract.name,
         mode=contract.mode.value,

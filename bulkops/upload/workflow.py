@@ -29,6 +29,7 @@ from bulkops.upload.guards import (
     refuse_empty,
     refuse_removals,
     refuse_same_file,
+    refuse_second_job,
     save_target,
 )
 from bulkops.upload.job_files import before_path
@@ -126,6 +127,9 @@ def begin(
                     _refuse_second_job(context, error)
                     _write(context, chunks, stop)
                 raise
+        # If the target cannot be read, the error above says so and names the unfinished job as well.
+        refuse_second_job(context.ledger, job, again=guards.again)
+        if difference is not None:
             if difference.equal:
                 chunks = [replace(chunk, state=ChunkState.SKIPPED) for chunk in chunks]
             if compared is not None:

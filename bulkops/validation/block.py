@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -48,6 +48,8 @@ class BlockResult:
     blank_tail: int = 0
     blank_tail_places: tuple[PlacedExample, ...] = field(default=())
     digests: Digests | None = None
+    causes: Mapping[tuple[str, Hashable], int] = field(default_factory=dict)
+    """The number of findings by rule and cause, for rules that list findings of the same cause once."""
 
 
 def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockResult:
@@ -69,7 +71,7 @@ def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockR
     counts: dict[str, int] = {}
     for match in wanted:
         counts[match.code] = counts.get(match.code, 0) + match.total
-    examples = [(match.code, example) for match in wanted for example in match.examples[: budget.left(match.code)]]
+    examples = [(match.code, example) for match in wanted for example in budget.examples(match)]
     laid = parsed.layout
     if laid is None and examples:
         laid = layout(block)
@@ -88,6 +90,7 @@ def check_block(block: Block, context: Context, budget: ExampleBudget) -> BlockR
         filled=parsed.records > tail.records,
         blank_tail=tail.total,
         blank_tail_places=tail.places,
+        causes={(match.code, cause): n for match in wanted for cause, n in match.causes.items()},
         digests=record_digests(whole, all_numbers, parsed.records) if context.digests else None,
     )
 

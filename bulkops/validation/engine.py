@@ -79,7 +79,22 @@ def validate_files(
 
     Keys must be unique across all files. For a replacing import, they must be unique within each file only.
     """
-    settings = settings or ValidationSettings()
+    report = unrecorded_report(
+        contract, sources, settings=settings or ValidationSettings(), observer=observer, executor=executor
+    )
+    record_reports(report)
+    return report
+
+
+def unrecorded_report(
+    contract: Contract,
+    sources: Iterable[str | Path | Source],
+    *,
+    settings: ValidationSettings,
+    observer: ValidationObserver | None,
+    executor: Executor = HERE,
+) -> ValidationReport:
+    """Return the report of files as `validate_files` does, and record no event."""
     outcomes = []
     with executor.keys(contract, settings) as keys:
         for source in sources:
@@ -88,11 +103,14 @@ def validate_files(
         keys.compare()
     judged = chosen(select=settings.select, ignore=settings.ignore)
     unused = settings.baseline.unused(judged) if settings.baseline else ()
-    report = ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
+    return ValidationReport(files=tuple(outcome.report() for outcome in outcomes), unused_baseline=unused)
+
+
+def record_reports(report: ValidationReport) -> None:
+    """Record one event for each file of a report."""
     for file in report.files:
         counts = {"records": file.records, "errors": file.errors, "warnings": file.warnings}
         record("validated", path=file.path, contract=file.contract, **counts)
-    return report
 
 
 def _validate_one(builder: ReportBuilder, keys: KeyRegistry, executor: Executor) -> _FileResult:

@@ -1,7 +1,7 @@
 """Count all findings of one file, and list examples of them."""
 
 from collections import ChainMap, Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 
 from bulkops.origins import SourceOrigin
@@ -36,6 +36,8 @@ class FindingList:
         self._causes: dict[str, frozenset[str]] = {}
         self._once: frozenset[str] = frozenset()
         """Rules that nearly all records break for the same reason: the first finding explains the others."""
+        self._by_cause: dict[tuple[str, Hashable], Finding] = {}
+        self._cause_counts: Counter[tuple[str, Hashable]] = Counter()
 
     def budget(self) -> ExampleBudget:
         """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
@@ -126,14 +128,26 @@ class FindingList:
             self.counts[code] += 1
             self.list(self.finding(code, message, line=line, byte=byte))
 
-    def list(self, finding: Finding) -> None:
-        """List a counted finding as an example, or remove it from the counts if the baseline accepts it."""
+    def add_causes(self, counts: Mapping[tuple[str, Hashable], int]) -> None:
+        """Add the counts of a block after its examples were listed; causes that are not listed are ignored."""
+        if counts:
+            self._cause_counts.update({key: counts[key] for key in self._by_cause if key in counts})
+
+    def list(self, finding: Finding, *, cause: Hashable = None) -> None:
+        """List a counted finding as an example, or remove it from the counts if the baseline accepts it.
+
+        If a finding of the same cause is listed already, the finding is not listed.
+        """
         if self._settings.baseline is not None and self._settings.baseline.accepts(finding):
             self.counts[finding.code] -= 1
             self.suppressed += 1
             return
         if not self._room(finding.code) or self._is_explained(finding.code):
             return
+        if cause is not None:
+            if (finding.code, cause) in self._by_cause:
+                return
+            self._by_cause[finding.code, cause] = finding
         self._listed_counts[finding.code] += 1
         self._listed.append(finding)
         if self._observer is not None:
@@ -155,7 +169,9 @@ class FindingList:
 
     def in_file_order(self) -> tuple[Finding, ...]:
         """Return the listed findings in file order, each with the number of findings that it causes."""
-        return tuple(sorted(map(self._with_explained, self._listed), key=_location))
+        same = {id(finding): self._cause_counts[key] - 1 for key, finding in self._by_cause.items()}
+        found = [self._with_explained(each, same=same.get(id(each), 0)) for each in self._listed]
+        return tuple(sorted(found, key=_location))
 
     def explained(self) -> Mapping[str, str]:
         """Return the rule of the cause for each rule with findings that it explains."""
@@ -170,8 +186,10 @@ class FindingList:
         """Return whether the findings of a rule are caused by a listed finding."""
         return any(code in explained for explained in self._causes.values())
 
-    def _with_explained(self, finding: Finding) -> Finding:
-        """Return a finding with the number of findings that it causes."""
+    def _with_explained(self, finding: Finding, *, same: int) -> Finding:
+        """Return a finding with the number of findings that it causes; `same` others have the same cause."""
+        if same:
+            return replace(finding, explains=same)
         if finding.code in self._once:
             return replace(finding, explains=self.counts[finding.code] - 1)
         explained = self._causes.get(finding.code)

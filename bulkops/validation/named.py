@@ -3,6 +3,9 @@
 The object in `Context.named` knows the names of the account.
 """
 
+from collections import Counter
+from collections.abc import Hashable, Mapping
+
 import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
@@ -42,18 +45,39 @@ def _column_matches(
     matches = []
     for code in sorted(found.keys() & context.codes):
         broken = rows.filter(pl.col(cells.name).is_in(list(found[code])))
-        first = broken.head(budget.left(code))
+        causes: Counter[Hashable] = Counter()
+        first = broken.head(budget.left(code)).select(ROW, cells.name).rows()
+        if budget.grouped:
+            causes, first = _by_cause(broken, found[code], most=budget.most if budget.left(code) else 0)
         examples = [
             Example(
                 message=_sentence(found[code][value], value, context),
                 number=row if numbers is None else int(numbers[row]),
                 column=cells.name,
                 value=shown(value, context),
+                cause=found[code][value].cause(cells.name, value) if budget.grouped else None,
+                unknown=found[code][value].unknown,
             )
-            for row, value in first.select(ROW, cells.name).iter_rows()
+            for row, value in first
         ]
-        matches.append(RuleMatches(code, broken.height, tuple(examples)))
+        matches.append(RuleMatches(code, broken.height, tuple(examples), causes))
     return matches
+
+
+def _by_cause(
+    broken: pl.DataFrame, faults: Mapping[str, NameFault], *, most: int
+) -> tuple[Counter[Hashable], list[tuple[int, str]]]:
+    """Return the number of cells of each cause, and the row and value of the first cell of at most `most` causes."""
+    _, name = broken.columns
+    causes: Counter[Hashable] = Counter()
+    first: list[tuple[int, str]] = []
+    values = broken.group_by(name, maintain_order=True).agg(pl.len().alias("cells"), pl.col(ROW).first())
+    for value, cells, row in values.iter_rows():
+        cause = faults[value].cause(name, value)
+        if cause not in causes and len(first) < most:
+            first.append((row, value))
+        causes[cause] += cells
+    return causes, first
 
 
 def _sentence(fault: NameFault, value: str, context: Context) -> str:

@@ -20,7 +20,7 @@ from bulkops.errors import UsageError
 from bulkops.limits import adjustable
 from bulkops.reading.blocks import ContentReader
 from bulkops.reading.ranges import range_starts
-from bulkops.reading.sources import STDIN
+from bulkops.reading.sources import STDIN, Source
 from bulkops.remote.addresses import is_remote
 from bulkops.validation.block import BlockResult
 from bulkops.validation.checks.keys import KeyHashes
@@ -167,20 +167,15 @@ class _FileOnCluster:
 
     def __init__(self, cluster: Cluster, reader: ContentReader, context: Context, builder: ReportBuilder) -> None:
         source, settings = builder.source, builder.settings
-        path, file = source.path, source.file
-        if not is_remote(file) and (file == STDIN or not Path(file).is_file()):
-            raise UsageError(f"The workers of a cluster cannot read {path}.", hint="Write it to a file that all share.")
         self._cluster = cluster
         self._reader = reader
         self._builder = builder
         self._context = context
-        self._what = f"The validation of {path}"
-        # The workers run in folders of their own.
-        shared = file if is_remote(file) else os.path.abspath(file)  # noqa: PTH100 - links stay as they are
+        self._what = f"The validation of {source.path}"
         self._task = RangeTask(
-            file=shared,
+            file=shared_file(source),
             member=source.member,
-            version=FileVersion.of(file),
+            version=FileVersion.of(source.file),
             span=None,
             budget=ExampleBudget(0, {}),
             block_bytes=settings.block_bytes,
@@ -260,6 +255,21 @@ class _FileOnCluster:
         checked: CheckedRange = self._cluster.result(results, self._what)
         self._cluster.release(results)
         return checked
+
+
+def shared_file(source: Source) -> str:
+    """Return the path or address under which workers open the file of a source.
+
+    UsageError for the standard input, a pipe or a device.
+    """
+    file = source.file
+    if is_remote(file):
+        return file
+    if file == STDIN or not Path(file).is_file():
+        what = "standard input" if file == STDIN else source.path
+        raise UsageError(f"The workers of a cluster cannot read {what}.", hint="Write it to a file that all share.")
+    # The workers run in folders of their own.
+    return os.path.abspath(file)  # noqa: PTH100 - links stay as they are
 
 
 def _read_at(file: BinaryIO, size: int, offset: int) -> bytes:

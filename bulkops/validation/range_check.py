@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from io import FileIO
 from itertools import pairwise
@@ -124,21 +125,28 @@ def check_range(task: RangeTask, context: Context) -> CheckedRange:
 
     InputUnreadable if its file cannot be read or has changed; UsageError in a process of another version.
     """
-    if task.build != this_build():
+    require_build(task.build)
+    with limited_by(task.limits), unchanged(task.file, task.version):
+        return _whole(task, context) if task.span is None else _part(task, task.span, context)
+
+
+def require_build(build: Build) -> None:
+    """Raise UsageError if this process, which is a worker, has another version than the process that asks for work."""
+    if build != this_build():
         raise UsageError(
             f"A worker has bulkops {__version__} and polars {pl.__version__}; this process has another version of one.",
             hint="Install the same versions of both on all workers.",
         )
-    with limited_by(task.limits):
-        _require_version(task)
-        checked = _whole(task, context) if task.span is None else _part(task, task.span, context)
-        _require_version(task)
-    return checked
 
 
-def _require_version(task: RangeTask) -> None:
-    if FileVersion.of(task.file) != task.version:
-        raise changed(task.file)
+@contextmanager
+def unchanged(file: str, version: FileVersion | None) -> Iterator[None]:
+    """Raise InputUnreadable if the file has another version before or after the context."""
+    if FileVersion.of(file) != version:
+        raise changed(file)
+    yield
+    if FileVersion.of(file) != version:
+        raise changed(file)
 
 
 def changed(file: str) -> InputUnreadable:
@@ -201,11 +209,8 @@ def _joined(keys: Sequence[tuple[KeyHashes, ...]]) -> tuple[KeyHashes, ...]:
 
 def sha256_of(file: str, version: FileVersion | None) -> str:
     """Return the SHA-256 of a file, in hexadecimal; InputUnreadable if it cannot be read or has changed."""
-    with _opened(file) as stream:
-        found = hashlib.file_digest(cast("FileIO", stream), "sha256").hexdigest()
-    if FileVersion.of(file) != version:
-        raise changed(file)
-    return found
+    with unchanged(file, version), _opened(file) as stream:
+        return hashlib.file_digest(cast("FileIO", stream), "sha256").hexdigest()
 
 
 def _opened(file: str) -> BinaryIO:

@@ -22,6 +22,8 @@ from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract
 
+MOST_SEARCHES = 50
+"""Maximum number of unknown names of one rule that get a suggestion: in a long list, a search takes milliseconds."""
 _AT_THE_END = " at the end of the file"
 
 
@@ -47,6 +49,7 @@ class ReportBuilder:
         self._stopped = False
         self._digests: list[Digests] = []
         self._blank_tail: list[tuple[int, list[Finding]]] = []
+        self._suggestions: dict[str, dict[str, str]] = {}
 
     def budget(self) -> ExampleBudget:
         """Return how many more examples of each rule are wanted; the counts go on changing while blocks are checked."""
@@ -79,7 +82,8 @@ class ReportBuilder:
         budget = self.budget()
         for place in result.places:
             if budget.left(place.code):
-                self.findings.list(self._located(place))
+                self.findings.list(self._located(place), cause=place.example.cause)
+        self.findings.add_causes(result.causes)
         self.profile.add(result.profile, base=self._records, budget=budget)
         if result.blank_tail:
             self._blank_tail.append((result.blank_tail, [self._located(place) for place in result.blank_tail_places]))
@@ -176,7 +180,7 @@ class ReportBuilder:
         record = None if example.number is None else self._records + example.number + 1
         return self.findings.finding(
             place.code,
-            example.message,
+            example.message + self._suggestion(place.code, example.unknown),
             record=record,
             origin=self._origin(record),
             line=self._line + place.line + 1,
@@ -186,6 +190,19 @@ class ReportBuilder:
             value=example.value,
             explains=example.explains,
         )
+
+    def _suggestion(self, code: str, unknown: str | None) -> str:
+        """Return a sentence with names that may be meant by an unknown one.
+
+        It depends on the listed examples before it only, not on the order in which blocks are checked.
+        """
+        if unknown is None or self.settings.named is None:
+            return ""
+        known = self._suggestions.setdefault(code, {})
+        if unknown not in known:
+            searched = len(known) < MOST_SEARCHES
+            known[unknown] = self.settings.named.suggestion(code, unknown, searched=searched)
+        return known[unknown]
 
     def _found(self, code: str, example: Example, number: int, record: FoundRecord) -> Finding:
         """Return the finding of an example in a record that was read again."""

@@ -1,7 +1,7 @@
 """Describe the defects of one block, before they have a location in the file."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +11,8 @@ class Example:
     `number` is the record number in the block, from 0, or None outside records. `at` is the offset in the block if it
     is known; otherwise the example points at `column` of the record, or at the record itself. The line is the line of
     `at`, or with `by_record` the line where the record begins. `explains` is the number of other findings that follow
-    from it; they are counted and have no example.
+    from it; they are counted and have no example. Of all examples with the same `cause`, one is listed. `unknown` is a
+    name that the account does not have: a suggestion may be added to the message.
     """
 
     message: str
@@ -21,15 +22,21 @@ class Example:
     value: str | None = None
     by_record: bool = False
     explains: int = 0
+    cause: Hashable = None
+    unknown: str | None = None
 
 
 @dataclass(frozen=True)
 class RuleMatches:
-    """All matches of one rule in one part of a block: the total, and the first examples."""
+    """All matches of one rule in one part of a block: the total, and the first examples.
+
+    `causes` are the numbers of matches by cause, if matches of the same cause are listed once.
+    """
 
     code: str
     total: int
     examples: tuple[Example, ...]
+    causes: Mapping[Hashable, int] = field(default_factory=dict)
 
 
 _ALL = 1 << 60
@@ -54,6 +61,11 @@ class ExampleBudget:
         if code in self.unlimited:
             return _ALL
         return max(0, self.most - self.used.get(code, 0))
+
+    def examples(self, match: RuleMatches) -> tuple[Example, ...]:
+        """Return the examples that may be listed. An earlier block may have listed the cause of an example."""
+        left = self.left(match.code)
+        return match.examples[: max(left, self.most) if match.causes and left else left]
 
 
 def merge(matches: Iterable[RuleMatches]) -> list[RuleMatches]:

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,16 @@ def test_every_mapped_file_is_judged_by_its_contract(project: Path) -> None:
     assert code == 1
     found = {Path(file["path"]).name: (file["contract"], file["errors"] > 0) for file in report["files"]}
     assert found == {"good.csv": ("coupons", False), "bad.csv": ("coupons", True), "stores.csv": ("stores", False)}
+
+
+def test_every_member_of_a_mapped_archive_is_checked(project: Path) -> None:
+    (project / "bulkops.toml").write_text('[check]\ncoupons = "codes/*.zip"\n')
+    with zipfile.ZipFile(project / "codes" / "two.zip", "w") as archive:
+        archive.write(SAMPLES / "coupons.csv", "a.csv")
+        archive.write(SAMPLES / "broken" / "coupons.csv", "b.csv")
+    code, report = check(project)
+    assert code == 1
+    assert [file["path"] for file in report["files"]] == ["codes/two.zip/a.csv", "codes/two.zip/b.csv"]
 
 
 def test_check_of_given_paths_reads_only_these_files(project: Path) -> None:

@@ -33,7 +33,20 @@ def test_commands_name_a_next_command_that_exists(
     recipe = tmp_path / "r.yaml"
     recipe.write_text(f"name: r\nsteps:\n  - contract: giveaways\n    file: {file}\n    ids: {{pool: 1}}\n")
     config = tmp_path / "bulkops.toml"
-    config.write_text('[check]\ngiveaways = "g.csv"\n')
+    config.write_text(
+        '[check]\ngiveaways = "g.csv"\n[targets.live]\n'
+        f'base_url = "{sandbox.base_url}"\nkey = {{env = "BULKOPS_MANAGEMENT_KEY"}}\n'
+        '[inbox.p]\nfolder = "in"\ntarget = "live"\narchive = "archive"\nquarantine = "quarantine"\n'
+        '[[inbox.p.files]]\nmatch = "*.csv"\ncontract = "giveaways"\nids = {pool = 1}\n'
+    )
+    for folder in ("in", "archive", "quarantine"):
+        (tmp_path / folder).mkdir()
+    bad = tmp_path / "bad.csv"
+    bad.write_text("value,limitval\nCODE-1,x\n")
+    mapping = tmp_path / "m.yaml"
+    mapping.write_text(
+        "name: m\nsteps:\n  - contract: giveaways\n    source: {file: g.csv}\n    columns: {code: code}\n"
+    )
     (tmp_path / "g.csv").write_text("code\nGIFT-1\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BULKOPS_MANAGEMENT_KEY", KEY)
@@ -54,6 +67,21 @@ def test_commands_name_a_next_command_that_exists(
         ("recipes", "demo"): "bulkops run demo --dry-run",
         ("check",): "bulkops plan giveaways g.csv",
         ("doctor",): "bulkops snapshot -o account.json --base-url ",
+        ("rules", "COD203"): "bulkops validate CONTRACT FILE --select COD203",
+        ("schema",): "bulkops schema NAME",
+        ("schema", "jobs-show"): "bulkops jobs show --help",
+        ("schema", "recipe"): "bulkops run RECIPE --dry-run",
+        ("schema", "on-end"): "bulkops schema",
+        ("contracts", "giveaways", "--format", "header"): "bulkops validate giveaways FILE",
+        ("reconcile", "giveaways", str(file), "--pool", "1", "--settle", "0"): "bulkops jobs list",
+        ("fix", "coupons", str(bad), "-o", str(tmp_path / "fixed.csv")): "bulkops validate coupons ",
+        ("validate", "coupons", str(bad)): "bulkops rules TYP101",
+        ("map", str(mapping), "--head", "1"): f"bulkops map {mapping} --into FOLDER",
+        ("run", str(recipe), "--plan"): f"bulkops run {recipe} --dry-run",
+        ("inbox", "p", "--dry-run"): "bulkops inbox p",
+        ("inbox",): "bulkops inbox status",
+        ("jobs", "resume", "--all"): "bulkops jobs list",
+        ("inbox", "status", "p"): "bulkops inbox p --dry-run",
     }
     for words, start in expected.items():
         following = next_of(*words)

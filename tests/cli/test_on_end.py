@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,7 +16,8 @@ import jsonschema_rs
 import pytest
 from click.testing import CliRunner
 
-from bulkops.cli.main import cli
+from bulkops.cli.main import cli, run
+from bulkops.cli.options import on_end
 from bulkops.sandbox.serve import SandboxServer
 from bulkops.schemas import schema_of
 from tests.cli.running import KEY, Shell
@@ -29,6 +31,13 @@ with open({seen!r}, "a") as file:
     file.write(json.dumps({{"stdin": json.loads(text), "environment": dict(os.environ)}}) + "\\n")
 print("the hook ran")
 {then}
+"""
+
+
+CHILD = """
+import pathlib, subprocess
+child = subprocess.Popen(["sleep", "60"])
+pathlib.Path({child!r}).write_text(str(child.pid))
 """
 
 
@@ -147,7 +156,8 @@ def test_a_refused_file_is_announced_with_its_reason_and_a_good_run_only_if_aske
 def test_a_long_wait_for_a_hook_is_reported_and_a_signal_ends_it_with_the_same_exit_code(
     desk: Desk, shell: Shell, tmp_path: Path
 ) -> None:
-    desk.configure(then="import time; time.sleep(60)")
+    child = tmp_path / "child"
+    desk.configure(then=f"{CHILD.format(child=str(child))}\nchild.wait()")
     file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
     process = shell.start(*desk.words(*pool(file)))
     assert process.stderr is not None
@@ -158,6 +168,39 @@ def test_a_long_wait_for_a_hook_is_reported_and_a_signal_ends_it_with_the_same_e
     process.send_signal(signal.SIGTERM)
     ended = shell.ended(process)
     assert (ended.code, "interrupted by a signal" in ended.err) == (0, True), ended.err
+    await_end(int(child.read_text()))
+
+
+def await_end(number: int) -> None:
+    """Wait until a process has ended; a zombie has."""
+    end = time.monotonic() + 10
+    status = Path(f"/proc/{number}/stat")
+    while status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z":
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("then", "lives"), [("child.wait()", False), ("", True)], ids=["hung", "ended"])
+def test_a_hung_command_ends_with_its_children_and_one_that_ended_keeps_them(
+    then: str, lives: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_end, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(on_end, "COMMAND_SECONDS", 1.5)
+    hook, child = tmp_path / "hook.py", tmp_path / "child"
+    hook.write_text(f"{CHILD.format(child=str(child))}\n{then}\n")
+    (tmp_path / "bulkops.toml").write_text(f"[on_end]\ncommand = '{sys.executable} {hook}'\n")
+    file = GIVEAWAYS.write(tmp_path / "f.csv", records=5, seed=1)
+    words = ["--config", str(tmp_path / "bulkops.toml"), *pool(file, "--target", "sandbox", "--yes")]
+    with (tmp_path / "errors").open("w+") as errors:
+        monkeypatch.setattr("sys.stderr", errors)
+        monkeypatch.setattr("sys.argv", ["bulkops", *words])
+        monkeypatch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+        assert run() == 0
+        assert ("did not end within" in (tmp_path / "errors").read_text()) == (not lives)
+    number = int(child.read_text())
+    if lives:
+        os.kill(number, signal.SIGKILL)
+    await_end(number)
 
 
 @pytest.mark.parametrize(

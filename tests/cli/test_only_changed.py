@@ -62,7 +62,7 @@ def test_only_changed_sends_the_tiers_that_differ(shell: Shell, sandbox: Sandbox
     read = sum("export_customers_tiers" in request.template for request in sandbox.requests)
     once = imported(shell, tmp_path, tiers, "\n".join([head, rows[4].replace("Gold", "Bronze"), ""]), "--only-changed")
     assert once.code == 0, once.err
-    # One download shows what has changed, and is the state to go back to.
+    # One download shows the changed rows, and is the state to go back to.
     assert sum("export_customers_tiers" in request.template for request in sandbox.requests) - read == 1
     saved = shell.run("jobs", "show", once.json["job"], "--json").json["before_file"]
     assert "customer-0005,Silver" in Path(saved).read_text()

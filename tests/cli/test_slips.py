@@ -112,7 +112,7 @@ def test_an_id_of_the_environment_that_differs_from_that_of_the_target_is_named(
 
 @pytest.fixture
 def inside(tmp_path: Path) -> Inside:
-    """Return a command line in this process whose target cannot be reached."""
+    """Return a command line in this process; its target cannot be reached."""
     return Inside(tmp_path / "state", "http://127.0.0.1:1")
 
 

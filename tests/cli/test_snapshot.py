@@ -128,3 +128,45 @@ def test_check_uses_the_snapshot_of_its_table(shell: Shell, snapshot: Path, coup
     assert ended.json["account"]["path"] == str(snapshot)
     config.write_text(table.replace('"7d"', "7"))
     assert offline(shell, "--config", str(config), "check").code == 2
+
+
+def recipe(folder: Path, tier: str, program: int = 1) -> str:
+    """Write a recipe with two steps; the second has a tier, a row for each of the first, and a column to map."""
+    (folder / "members.csv").write_text(f"Member;Tier;Points\nc-1;Gold;10,5\nc-2;{tier};5\n", encoding="utf-8")
+    source = {"source": "members.csv", "ids": {"program": program}}
+    ends = {"expirydate": "2031-01-01T00:00:00Z"}
+    points = {"customerprofileid": "Member", "amount": "decimal_comma(Points)"}
+    tiers = {"customerprofileid": "Member", "tiername": "Tier"}
+    steps = [
+        {"contract": "loyalty-points", "columns": points, "constants": ends, "unused": ["Tier"], **source},
+        {"contract": "loyalty-tiers", "columns": tiers, "constants": ends, "unused": ["Points"], **source},
+    ]
+    path = folder / "members.yaml"
+    path.write_text(json.dumps({"name": "members", "steps": steps}), encoding="utf-8")
+    return str(path)
+
+
+def test_a_run_checks_every_step_against_the_snapshot_before_the_first_request(
+    shell: Shell, sandbox: SandboxServer, snapshot: Path, tmp_path: Path
+) -> None:
+    sent = len(sandbox.requests)
+    ended = shell.run("run", recipe(tmp_path, "Platinum"), "--account", str(snapshot), "--json")
+    assert (ended.code, len(sandbox.requests)) == (1, sent), ended.err
+    (step,) = ended.json["steps"]
+    assert (step["number"], step["preflight"]["counts"]["ACC111"], step["preflight"]["requests"]) == (2, 1, 0)
+    assert f"{tmp_path / 'members.csv'}, line 3: ACC111 unknown-tier: 'Platinum'" in ended.err
+    ended = shell.run("run", recipe(tmp_path, "Gold", 7), "--account", str(snapshot), "--json")
+    assert (ended.code, len(sandbox.requests)) == (2, sent)
+    assert "There is no program 7 in the account" in ended.json["error"]["message"]
+    words = ("run", recipe(tmp_path, "Silver"), "--account", str(snapshot), "--settle", "0.1", "--json")
+    assert [step["import"]["state"] for step in shell.run(*words).json["steps"]] == ["done", "done"]
+
+
+def test_a_plan_with_a_snapshot_needs_no_target_and_no_key(shell: Shell, snapshot: Path, tmp_path: Path) -> None:
+    words = ("--plan", "--account", str(snapshot), "--json")
+    ended = offline(shell, "run", recipe(tmp_path, "Platinum"), *words)
+    assert ended.code == 1, ended.err
+    assert [step["preflight"]["errors"] for step in ended.json["steps"]] == [0, 1]
+    assert "line 3: ACC111" in ended.err
+    assert offline(shell, "run", recipe(tmp_path, "Silver"), *words).code == 0
+    assert offline(shell, "run", recipe(tmp_path, "Silver"), "--plan", "--max-age", "1d").code == 2

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def test_scheduler_with_another_version_is_named(file: Path, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("address", "message"),
-    [("tcp://127.0.0.1:9", "No dask scheduler answers at tcp://127.0.0.1:9"), ("127.0.0.1:8786", "tcp://HOST:PORT")],
+    [("tcp://127.0.0.1:9", "No dask scheduler responds at tcp://127.0.0.1:9"), ("127.0.0.1:8786", "tcp://HOST:PORT")],
 )
 def test_address_without_a_scheduler_ends_with_the_next_step(
     address: str, message: str, file: Path, monkeypatch: pytest.MonkeyPatch
@@ -175,13 +176,18 @@ def test_address_without_a_scheduler_ends_with_the_next_step(
     assert message in str(found.value)
 
 
-def test_settings_and_inputs_that_need_one_machine_are_refused(cluster: ProcessCluster, tmp_path: Path) -> None:
+def test_settings_and_inputs_that_need_one_machine_are_refused(
+    cluster: ProcessCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pipe = tmp_path / "pipe.csv"
     os.mkfifo(pipe)
     with ThreadPoolExecutor(1) as pool:
         pool.submit(pipe.write_text, HEADER)
         with pytest.raises(UsageError, match="The workers of a cluster cannot read"):
             bulkops.validate("coupons", pipe, cluster=cluster.address)
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(HEADER.encode())))
+    with pytest.raises(UsageError, match=r"^The workers of a cluster cannot read standard input\."):
+        bulkops.validate("coupons", "-", cluster=cluster.address)
     with pytest.raises(UsageError, match="Use either a maximum number of errors or a cluster"):
         bulkops.validate("coupons", pipe, settings=ValidationSettings(max_errors=3), cluster=cluster.address)
 

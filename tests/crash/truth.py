@@ -124,3 +124,55 @@ CASES = {
         ),
     )
 }
+OTHERS = {
+    case.contract: case
+    for case in (
+        Case(
+            contract="referrals",
+            ids={"application": 1, "campaign": 1},
+            header=("code", "advocateprofileintegrationid"),
+            record=lambda n, chance: (f"FRIEND{n:05}", f"customer-{chance.randrange(1, 40):04}"),
+            table="referral",
+            columns=("value", "advocate"),
+            where={},
+        ),
+        Case(
+            contract="loyalty-tiers",
+            ids={"program": 1},
+            header=("customerprofileid", "tiername"),
+            record=lambda n, chance: (f"customer-{n + 1:04}", chance.choice(("Bronze", "Silver", "Gold"))),
+            table="tier",
+            columns=("profile", "tiername"),
+            where={},
+        ),
+        Case(
+            contract="collections",
+            ids={"collection": 1},
+            header=("item",),
+            record=lambda n, _: (f"item, {n}",),
+            table="collection_item",
+            columns=("item",),
+            where={"owner": 1},
+        ),
+        Case(
+            contract="stores",
+            ids={"application": 1, "campaign": 1},
+            header=("store_integration_id",),
+            record=lambda n, _: (f"STORE-{n + 1:03}",),
+            table="campaign_store",
+            columns=("item",),
+            where={"owner": 1},
+        ),
+        Case(
+            contract="store-budgets",
+            ids={"application": 1, "campaign": 1},
+            header=("store_integration_id", "limit"),
+            record=lambda n, _: (f"STORE-{n + 1:03}", str(n + 10)),
+            table="store_budget",
+            columns=("item", "amount"),
+            where={"owner": 1},
+        ),
+    )
+}
+ALL = CASES | OTHERS
+"""A case for each contract."""

@@ -25,7 +25,10 @@ def test_commands_and_the_example_in_python_give_the_report_of_one_machine(tmp_p
     folder.mkdir()
     (folder / "coupons.csv").write_bytes(SAMPLE.read_bytes())
     page = PAGE.replace("8786", port).replace("/shared", str(folder))
-    *starts, check = re.findall(r"^(?:\S+=\S+ )?(?:dask|bulkops) .*", page, flags=re.MULTILINE)
+    (folder / "bulkops.toml").write_text('[check]\ncoupons = "*.csv"\n')
+    starts = re.findall(r"^(?:\S+=\S+ )?dask .*", page, flags=re.MULTILINE)
+    commands = re.findall(r"^bulkops .*", page, flags=re.MULTILINE)
+    assert len(commands) > 1
     (example,) = re.findall(r"^```python\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
     cluster = ProcessCluster(tmp_path, address=f"tcp://127.0.0.1:{port}")
     try:
@@ -33,11 +36,14 @@ def test_commands_and_the_example_in_python_give_the_report_of_one_machine(tmp_p
             variables, _, words = line.partition("dask ")
             cluster.start(shlex.split(words), **dict(pair.split("=") for pair in variables.split()))
         cluster.wait_for_workers(2)
-        command = [sys.executable, "-m", *shlex.split(check)]
-        alone = [word for word in command if word not in {"--cluster", cluster.address}]
-        there, here = (subprocess.run(words, capture_output=True, check=False) for words in (command, alone))
-        assert (there.returncode, there.stderr) == (1, b"")
-        assert there.stdout == here.stdout
+        for line in commands:
+            command = [sys.executable, "-m", *shlex.split(line)]
+            alone = [word for word in command if word not in {"--cluster", cluster.address}]
+            there, here = (
+                subprocess.run(words, cwd=folder, capture_output=True, check=False) for words in (command, alone)
+            )
+            assert (there.returncode, there.stderr, there.stdout) == (here.returncode, here.stderr, here.stdout)
+            assert (there.returncode, b"coupons" in there.stdout) == (1, True)
         found: dict[str, object] = {}
         exec(example, found)
         assert str(found["report"]).startswith("ValidationReport(1 files, 39 records")

@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from bulkops import __version__, errors
+from bulkops.upload.start import RANDOM_BYTES
 from tests.docs.generate import DOCS, PAGES
 
 ROOT = DOCS.parent
 SOURCE_PATH = re.compile(r"`((?:bulkops|validators|tests|tools|benchmarks|recipes|sample_data)/[^\s`]*)`")
 # Decisions and the changelog describe the code of their time.
 CURRENT_PAGES = sorted(path for path in [ROOT / "README.md", *DOCS.rglob("*.md")] if path.parent.name != "decisions")
+JOB_ID = re.compile(r"\b[a-z][a-z-]*-20\d{6}-\d{6}-([0-9a-f]+)\b")
 LINK = re.compile(r"\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
@@ -32,6 +34,11 @@ def test_every_link_of_a_page_leads_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text(encoding="utf-8")):
         if "://" not in link:
             assert (page.parent / link).exists(), link
+
+
+def test_job_ids_in_examples_are_as_long_as_real_ones() -> None:
+    found = {match for page in CURRENT_PAGES for match in JOB_ID.findall(page.read_text(encoding="utf-8"))}
+    assert {len(each) for each in found} == {2 * RANDOM_BYTES}, found
 
 
 def test_the_drawn_error_tree_is_the_real_one() -> None:

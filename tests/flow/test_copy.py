@@ -451,7 +451,7 @@ def write_join_dates(folder: Path, *years: int) -> str:
     return str(path)
 
 
-def test_undo_compares_rows_whose_columns_have_other_names_in_the_export(source: Inside, tmp_path: Path) -> None:
+def test_undo_compares_rows_if_the_export_names_their_columns_otherwise(source: Inside, tmp_path: Path) -> None:
     words = ("--program", "1", "--yes", "--json")
 
     def sent(*years: int) -> str:

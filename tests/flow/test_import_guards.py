@@ -18,11 +18,13 @@ from bulkops.sandbox.serve import SandboxServer
 from bulkops.upload.job_files import before_path
 from bulkops.upload.manual_resolution import cancel
 from bulkops.upload.workflow import Guards, lock_job
+from bulkops_validators import CONTRACTS
 from tests.crash.desk import Desk
-from tests.crash.truth import CASES, counted, rows_of
+from tests.crash.truth import ALL, CASES, counted, rows_of
 
 COUPONS = CASES["coupons"]
 AUDIENCE = CASES["audiences"]
+OVERWRITING = [name for name in ALL if CONTRACTS[name].mode.resend_is_safe]
 
 
 @pytest.fixture
@@ -61,6 +63,32 @@ def test_an_upsert_of_the_same_file_is_sent_a_second_time(desk: Desk, tmp_path: 
     case = CASES["loyalty-join-dates"]
     file = case.write(tmp_path / "f.csv", records=5, seed=1)
     assert [desk.run(case.contract, file, case.ids)["state"] for _ in range(2)] == ["done", "done"]
+
+
+@pytest.mark.parametrize("name", OVERWRITING)
+def test_an_unfinished_job_of_the_same_file_is_resumed_instead_of_imported_a_second_time(
+    name: str, desk: Desk, tmp_path: Path
+) -> None:
+    case = ALL[name]
+    job = desk.begin(name, case.write(tmp_path / "f.csv", records=5, seed=1), case.ids, max_removals="100%")
+    renamed = case.write(tmp_path / "renamed.csv", records=5, seed=1)
+    with pytest.raises(GuardRefused, match=f"{job.id} already contains this file") as refused:
+        desk.begin(name, renamed, case.ids, max_removals="100%")
+    assert f"`bulkops jobs resume {job.id} --file {renamed}`" in str(refused.value.hint)
+    cancel(desk.ledger, desk.begin(name, renamed, case.ids, guards=Guards(again=True), max_removals="100%"))
+    assert desk.begin(name, renamed, case.ids, max_removals="100%").id != job.id
+
+
+@pytest.mark.parametrize("name", OVERWRITING)
+def test_a_corrected_file_and_the_file_before_it_are_imported_in_spite_of_an_unfinished_job(
+    name: str, desk: Desk, tmp_path: Path
+) -> None:
+    case = ALL[name]
+    file = case.write(tmp_path / "f.csv", records=5, seed=1)
+    desk.begin(name, file, case.ids, max_removals="100%")
+    corrected = case.write(tmp_path / "corrected.csv", records=6, seed=2)
+    assert desk.run(name, corrected, case.ids, max_removals="100%")["state"] == "done"
+    assert desk.run(name, file, case.ids, max_removals="100%")["state"] == "done"
 
 
 def test_a_job_resumes_only_on_the_bytes_it_began_with(desk: Desk, tmp_path: Path, sandbox: SandboxServer) -> None:

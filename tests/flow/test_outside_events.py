@@ -28,7 +28,7 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Mode
 from tests.cli.running import KEY, Shell
 from tests.crash.endings import rows_of_chunks
-from tests.crash.truth import CASES, Case, Rows
+from tests.crash.truth import ALL, Case, Rows
 
 RECORDS = 40
 DISK = "3m"
@@ -216,10 +216,10 @@ def check(story: Story, codes: list[int], code: int, held: Rows) -> None:
 
 
 def check_keys(mode: Mode, accepted: Rows, doubtful: Rows, held: Rows, context: object) -> None:
-    """Compare records whose first column is a key.
+    """Compare records with a key in their first column.
 
     Both jobs may count a record as accepted that they sent within the resolution of the server's clock: it is there
-    once, with the values of both. A later upsert of the same key, or a later replacement, changes what is held.
+    once, with the values of both. A later upsert of the same key, or a later replacement, changes the row there.
     """
     known = accepted + doubtful
     assert max(Counter(row[0] for row in held.elements()).values(), default=1) == 1, ("imported twice", context)
@@ -253,57 +253,6 @@ def books(story: Story) -> tuple[list[str], Rows, Rows]:
     return [job["state"] for job in listed["jobs"]], accepted, doubtful
 
 
-OTHERS = {
-    case.contract: case
-    for case in (
-        Case(
-            contract="referrals",
-            ids={"application": 1, "campaign": 1},
-            header=("code", "advocateprofileintegrationid"),
-            record=lambda n, chance: (f"FRIEND{n:05}", f"customer-{chance.randrange(1, 40):04}"),
-            table="referral",
-            columns=("value", "advocate"),
-            where={},
-        ),
-        Case(
-            contract="loyalty-tiers",
-            ids={"program": 1},
-            header=("customerprofileid", "tiername"),
-            record=lambda n, chance: (f"customer-{n + 1:04}", chance.choice(("Bronze", "Silver", "Gold"))),
-            table="tier",
-            columns=("profile", "tiername"),
-            where={},
-        ),
-        Case(
-            contract="collections",
-            ids={"collection": 1},
-            header=("item",),
-            record=lambda n, _: (f"item, {n}",),
-            table="collection_item",
-            columns=("item",),
-            where={"owner": 1},
-        ),
-        Case(
-            contract="stores",
-            ids={"application": 1, "campaign": 1},
-            header=("store_integration_id",),
-            record=lambda n, _: (f"STORE-{n + 1:03}",),
-            table="campaign_store",
-            columns=("item",),
-            where={"owner": 1},
-        ),
-        Case(
-            contract="store-budgets",
-            ids={"application": 1, "campaign": 1},
-            header=("store_integration_id", "limit"),
-            record=lambda n, _: (f"STORE-{n + 1:03}", str(n + 10)),
-            table="store_budget",
-            columns=("item", "amount"),
-            where={"owner": 1},
-        ),
-    )
-}
-ALL = CASES | OTHERS
 SAMPLE = ("giveaways", "loyalty-points", "coupons")
 
 

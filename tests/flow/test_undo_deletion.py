@@ -195,6 +195,41 @@ def test_undo_of_cards_keeps_cards_that_existed_before_and_cards_with_points(
     assert sandbox.state.count("card") == before - 3
 
 
+def test_undo_restores_cards_that_existed_and_deletes_the_others(
+    shell: Inside, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """A card with values that another program gave it after the import stays as it is."""
+    sandbox.set_assumptions("existing_card=update")
+    old, new = tmp_path / "old.csv", tmp_path / "new.csv"
+    old.write_text("identifier,state,customerprofileids\nCARD-A1,active,c-1\nCARD-B1,active,c-2\nCARD-C1,active,\n")
+    new.write_text("identifier,state,customerprofileids\nCARD-A1,inactive,c-9\nCARD-B1,inactive,c-2\nCARD-D1,active,\n")
+    imported(shell, "loyalty-cards", old, "--program", "2")
+    held = cards(sandbox)
+    job = imported(shell, "loyalty-cards", new, "--program", "2")
+    change(sandbox, "UPDATE card SET profiles = '[\"c-7\"]' WHERE identifier = 'CARD-B1'")
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["undo"]["records"], ended.json["restored_by"]) == (0, 1, shell_jobs(shell)[1]), (
+        ended.err
+    )
+    assert "restores the 1 row that its records changed" in ended.err
+    assert cards(sandbox) == held | {"CARD-B1": ("inactive", '["c-7"]')}
+    assert undone(shell, job).code == 2, "nothing is left to undo"
+    change(sandbox, "UPDATE card SET profiles = '[\"c-2\"]' WHERE identifier = 'CARD-B1'")
+    ended = undone(shell, job)
+    assert (ended.code, ended.json["reconciliation"]["verdict"], cards(sandbox)) == (0, "proved", held), ended.err
+
+
+def cards(sandbox: SandboxServer) -> dict[str, tuple[str, str]]:
+    """Return state and holders of each card of the test."""
+    rows = sandbox.state.rows("card")
+    return {row["identifier"]: (row["status"], row["profiles"]) for row in rows if len(row["identifier"]) == 7}
+
+
+def shell_jobs(shell: Inside) -> list[str]:
+    """Return the names of all jobs, the newest first."""
+    return [job["job"] for job in shell.run("jobs", "list", "--json").json["jobs"]]
+
+
 def test_card_that_another_program_created_again_stays(shell: Inside, sandbox: SandboxServer, tmp_path: Path) -> None:
     file = tmp_path / "c.csv"
     file.write_text("identifier,state\nNEW-CARD-1,active\nNEW-CARD-2,active\n")

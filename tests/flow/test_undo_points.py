@@ -1,4 +1,4 @@
-"""`jobs undo` of points: it deducts what is left of the import, from each owner once, whatever gets lost on the way."""
+"""`jobs undo` of points: it deducts the remaining points of the import once, also after lost requests."""
 
 import re
 import socket
@@ -74,7 +74,7 @@ def subtractions(sandbox: SandboxServer) -> list[dict[str, Any]]:
     return [row for row in sandbox.state.rows("point", kind="subtraction") if row["reason"] != "spent"]
 
 
-def test_undo_deducts_what_is_left_of_the_import_and_no_other_points(
+def test_undo_deducts_the_remaining_points_of_the_import_and_no_other_points(
     shell: Inside, sandbox: SandboxServer, tmp_path: Path
 ) -> None:
     imported(shell, tmp_path / "own.csv", "customer-0001,50,,,", "customer-0002,7,,,", "customer-0003,5,,,")

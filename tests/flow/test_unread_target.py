@@ -42,13 +42,18 @@ def test_a_replacement_repeated_while_its_target_is_unreadable_creates_no_second
     again = bulkops(server, tmp_path / "state", *words)
     assert (again.code, again.json["error"]["hint"]) == (3, f"Resume it with: bulkops jobs resume {job}"), again.err
     assert "no other job was created" in again.json["error"]["message"]
+    server.world.instead = None
+    refused = bulkops(server, tmp_path / "state", *words)
+    assert (refused.code, f"{job} already contains this file" in refused.err) == (5, True), refused.err
+    assert "it overwrites newer values" not in refused.err
+    server.world.instead = LOGIN
     file.write_text("item\nred\nblue\n")
     corrected = bulkops(server, tmp_path / "state", *words)
     assert (corrected.code, corrected.json["state"]) == (3, "unfinished"), corrected.err
     listed = bulkops(server, tmp_path / "state", "jobs", "list", "--json").json["jobs"]
     assert [each["job"] for each in listed] == [corrected.json["job"], job]
     server.world.instead = None
-    assert bulkops(server, tmp_path / "state", *words).code == 0
+    assert bulkops(server, tmp_path / "state", "jobs", "resume", corrected.json["job"]).code == 0
     assert [row["item"] for row in server.world.rows["collections"]] == ["red", "blue"]
 
 

@@ -158,15 +158,38 @@ def _of_cell(column: Column, names: Sequence[str], cells: dict[str, str]) -> lis
                 else one("x", "TYP103"),
                 one("2031-05-06T07:08:09", "DAT102") if _is_end(column) else one("x", "TYP103"),
                 one("NULL", "TYP109"),
+                one("46023", "DAT107"),
+                one("2031-05-06T07:08:09z", "TYP103", safe="2031-05-06T07:08:09Z")
+                if _is_end(column)
+                else one("x", "TYP103"),
             ]
         case Integer():
             found += [one("x", "TYP101"), one("2.0", "XLS110", safe="2"), one(" 3", "TYP107", safe="3")]
         case Number():
             found += [one("x", "TYP102"), one(" 3", "TYP107", safe="3"), one("1,500", "XLS111", "XLS109")]
         case JsonObject():
-            found += [one("{a: 1}", "TYP104"), one("NULL", "TYP109")]
+            found += [
+                one("{a: 1}", "TYP104"),
+                one("NULL", "TYP109"),
+                one("{“a”: “x”}", "ATR103", safe='{"a": "x"}'),
+                one("{'a': True}", "TYP104"),
+                one("[object Object]", "TYP104"),
+            ]
         case Choice(values=values):
             found.append(one(values[0].upper() + "x", "VAL102"))
         case Text():
-            found += [one(f" {cells[name]}", "COD101", safe=cells[name]), one(f"{cells[name]}\u200b", "COD102")]
+            # An invalid character is the cause of other findings in its cell; only the cause is listed.
+            found += [
+                one(f" {cells[name]}", "COD101", "VAL107", safe=cells[name]),
+                one(f"{cells[name]}\u200b", "COD102", "VAL107"),
+            ]
+            found += [one(f"\xa0{cells[name]}", "COD101", "COD103", "VAL107", safe=cells[name])]
+            found += [one(f"\u202a{cells[name]}", "COD102", "VAL107"), one("cafÃ©", "COD105", "VAL107")]
+            quotes = '"' in cells[name]
+            found += [one(f'="{cells[name]}"', "XLS107", "XLS114", "VAL107", safe=None if quotes else cells[name])]
+            found += [
+                one("#N/A", "XLS105", "VAL107"),
+                one("\\N", "XLS113", "VAL107"),
+                one("1.23E+15", "XLS101", "VAL107"),
+            ]
     return found

@@ -70,6 +70,8 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.repair, "loyalty-points", b'identifier,amount,,\r\n<<<<<<< HEAD,"12,50"\n'),
         (invariants.repair, "giveaways", b'"||"\n\xcf||'),
         (invariants.repair, "store-budgets", b'Report\n\n"""store_integration_id"";""limit "\r"\n \n'),
+        (invariants.repair, "referrals", b'\nattributes\texpirydate\t"'),
+        (invariants.repair, "referrals", b"A|\xe0\n|\r\x1c|\rA"),
         (invariants.validation, "stores", b'store_integration_id\na\n"\xef\xbf\xbeA"\ry"z\n\rb,c\r\x1a'),
     ],
 )

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bulkops.errors import DataError
 from bulkops.fixing.options import FixOptions
 from tests.fuzz.invariants import fixed, judged
 from tests.fuzz.planted import PlantedFile, planted
 from tests.fuzz.unusual import unusual
+from tests.fuzz.whole_files import DAMAGE, DamagedFile, Outcome, damaged, rows
 
 lean = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
 randoms = st.randoms(use_true_random=False)
@@ -53,3 +55,32 @@ def test_valid_files_of_unusual_form_are_accepted_and_not_changed(random: Random
     # A tab or an apostrophe in front is a warning, and only an unsafe repair changes it.
     for unsafe in (False,) if report.warnings else (False, True):
         assert fixed(file.contract, file.data, FixOptions(unsafe=unsafe)) == (file.data, []), unsafe
+
+
+def check_damage(file: DamagedFile) -> None:
+    """Compare the report and the safe repair of a damaged file with its plan."""
+    found = set(judged(file.contract, file.data).counts)
+    assert found, file.data
+    assert found <= file.damage.codes, file.data
+    if file.outcome is Outcome.REFUSED:
+        with pytest.raises(DataError):
+            fixed(file.contract, file.data, FixOptions())
+        return
+    out, changes = fixed(file.contract, file.data, FixOptions())
+    if file.outcome is Outcome.SAME:
+        assert (out, changes) == (file.data, [])
+    else:
+        assert rows(out) == rows(file.repaired), file.data
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_of_a_whole_file_is_found_and_repaired_as_planned(kind: str) -> None:
+    for number in range(4):
+        check_damage(damaged(Random(number), kind))
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_damage_of_many_whole_files_is_found_and_repaired_as_planned(kind: str) -> None:
+    for number in range(300):
+        check_damage(damaged(Random(number), kind))

@@ -67,6 +67,11 @@ NAMES = (
         "Grand Totals 2027 party",
         "ERROR 404 shirt",
         "headerless",
+        "नमस्ते",
+        "x·y",
+        "%20A",
+        "-{}-",
+        "``` fenced",
     ),
 )
 STAMPS = (
@@ -74,6 +79,9 @@ STAMPS = (
     "2031-01-01T00:00:00+14:00",
     "2031-06-30T12:00:00.123456Z",
     "2032-02-29T00:00:00-12:00",
+    "2031-03-04T00:00:00.123456789Z",
+    "2031-03-04T00:00:00-00:00",
+    "9999-12-31T23:59:59Z",
 )
 OBJECTS = (
     '{"a_b": "x, \\"y\\""}',
@@ -81,6 +89,9 @@ OBJECTS = (
     '{"list": [1, 2.5, -3]}',
     '{"text": "línea\\nzwei"}',
     '{ "spaced" : true }',
+    '{"emoji": "\\ud83d\\ude00", "none": null, "small": 1e-5}',
+    '{"lines":\r\n [1,\n 2]}',
+    '{"deep": {"er": [[[{"x": []}]]]}}',
     "",
 )
 
@@ -89,7 +100,11 @@ def unusual(random: Random) -> FuzzedFile:
     """Return a valid file of a contract with unusual texts, quotes and order of columns."""
     contract = random.choice([*CONTRACTS.values()])
     dropped = {name for exclusive in contract.exclusive for name in exclusive.columns[1:]}
-    names = [name for name in contract.column_names if name not in dropped]
+    needed = {name for exclusive in contract.exclusive for name in exclusive.columns}
+    needed |= {column.name for column in contract.columns if column.required or column.recommended}
+    names = [
+        name for name in contract.column_names if name not in dropped and (name in needed or random.random() < 0.8)
+    ]
     random.shuffle(names)
     every, end = random.random() < 0.3, random.choice(("\n", "\r\n"))
     size = random.choice((1, 1, 2, 9, 40))

@@ -237,6 +237,7 @@ def test_a_file_that_repeats_an_earlier_one_with_additions_is_set_aside(desk: In
     result = desk.run()
     assert (result.exit, states(result)) == (5, {"points-2.csv": "quarantined"})
     assert "already sent" in str(result.files[0]["reason"])
+    assert "Give `cumulative = true` in its pattern to send the new records only" in str(result.files[0]["hint"])
     assert desk.run().exit == 0
     assert sum(held(server.state).values()) == 12
 
@@ -589,7 +590,7 @@ def test_an_error_of_this_machine_fails_one_file_and_the_pass_ends_with_a_summar
     assert list(desk.drops.iterdir()) == []
 
 
-def test_a_pass_whose_book_fails_reports_the_files_before_it(
+def test_a_pass_reports_the_files_before_a_failure_of_its_book(
     desk: InboxDesk, server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in (1, 2):

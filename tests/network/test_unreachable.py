@@ -181,7 +181,7 @@ def test_a_server_that_does_not_accept_a_connection_is_named_within_two_seconds(
             took = time.monotonic() - began
             process.kill()
     assert f"No connection to 127.0.0.1:{port} yet" in said
-    assert took < 1.4  # the rest of the two seconds is for the start of the command
+    assert took < 1.0  # the rest of the two seconds is for the start of the command
 
 
 @contextmanager

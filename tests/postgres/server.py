@@ -79,7 +79,9 @@ def running(folder: Path) -> Iterator[Postgres]:
         quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": data}
         subprocess.run([folder / make[0], *make[1:], "--locale=C"], check=True, **quiet, **who)
         server = Postgres(_free_port(), (data / "password").read_text())
-        serve = ["-D", "db", "-p", str(server.port), "-k", "", "-c", "listen_addresses=127.0.0.1"]
+        # Tests kill processes, never the machine. Without waits for the disk, other writers cannot delay a test.
+        unsynced = ["-c", "fsync=off", "-c", "full_page_writes=off"]
+        serve = ["-D", "db", "-p", str(server.port), "-k", "", "-c", "listen_addresses=127.0.0.1", *unsynced]
         process = subprocess.Popen([folder / "postgres", *serve], **quiet, **who)
         try:
             _wait_for(server, process)

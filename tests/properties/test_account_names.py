@@ -3,6 +3,7 @@
 import csv
 import json
 import tempfile
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,20 @@ def test_every_unknown_tier_is_counted_and_located_and_no_known_one_is(
     program = Program(id=1, card_based=False, tiers=tuple(tiers), tiers_expire=True)
     account = Account(base_url="x", read_at=NOW, programs=(program,))
     rows = [[f"c-{number}", cell] for number, cell in enumerate(cells)]
-    report = judged("loyalty-tiers", ["customerprofileid", "tiername"], rows, account, ids={"program": 1})
+    header = ["customerprofileid", "tiername"]
+    report = judged("loyalty-tiers", header, rows, account, ids={"program": 1}, grouped=False)
     wrong = [number for number, cell in enumerate(cells, start=1) if cell not in tiers]
     assert report.counts.get("ACC111", 0) == len(wrong)
     found = [finding for finding in report.findings if finding.code == "ACC111"]
     assert [finding.record for finding in found] == wrong
     assert [finding.value for finding in found] == [cells[number - 1] for number in wrong]
     assert {(finding.column, finding.line) for finding in found} == {("tiername", number + 1) for number in wrong}
+    grouped = judged("loyalty-tiers", header, rows, account, ids={"program": 1})
+    listed = [finding for finding in grouped.findings if finding.code == "ACC111"]
+    others = Counter(cells[number - 1] for number in wrong)
+    assert grouped.counts == report.counts
+    assert {finding.value: finding.explains + 1 for finding in listed} == others
+    assert [finding.record for finding in listed] == sorted(cells.index(cell) + 1 for cell in others)
 
 
 @settings(max_examples=40, deadline=None)
@@ -73,6 +81,18 @@ def test_a_list_that_was_not_read_to_its_end_proves_nothing(
     rows = [[cell] for cell in cells]
     report = judged("stores", ["store_integration_id"], rows, account, ids={"application": 1, "campaign": 1})
     assert report.counts.get("ACC112", 0) == (sum(cell not in stores for cell in cells) if complete else 0)
+
+
+def test_the_first_unknown_names_of_a_file_get_a_suggestion_whatever_block_is_checked_first() -> None:
+    stores = Stores(application=1, integration_ids=tuple(f"STORE-{number}" for number in range(9)))
+    account = Account(base_url="x", read_at=NOW, stores=(stores,), complete=frozenset({"stores/1"}))
+    rows = [[f"STORE-{number}X"] for number in (*range(40), *range(60))]
+    different = [*range(1, 41), *range(81, 91)]
+    for grouped, expected in ((False, list(range(1, 91))), (True, different)):  # the first 50 different names
+        ids = {"application": 1, "campaign": 1}
+        report = judged("stores", ["store_integration_id"], rows, account, ids=ids, grouped=grouped)
+        suggested = [finding.record for finding in report.findings if "Did you mean" in finding.message]
+        assert suggested == expected
 
 
 @settings(max_examples=60, deadline=None)

@@ -10,7 +10,7 @@ import click
 
 from bulkops.cli.options.account import AccountChoice, ChosenSnapshot, account_options
 from bulkops.cli.options.check_table import CheckTable
-from bulkops.cli.options.common import json_option, limit_options
+from bulkops.cli.options.common import cluster_option, json_option, limit_options
 from bulkops.cli.options.environment import option
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.output.console import console
@@ -40,6 +40,7 @@ NO_NETWORK = "check validates the files of a repository, without a network; `bul
 @validation_options
 @account_options
 @option("--skip-unmapped", is_flag=True, help="Skip PATHs that no pattern matches, instead of rejecting them.")
+@cluster_option
 @limit_options
 @json_option
 @click.pass_context
@@ -55,6 +56,7 @@ def command(
     form: str,
     account: AccountChoice,
     skip_unmapped: bool,
+    cluster: str | None,
     as_json: bool,
 ) -> int:
     """Validate the files that bulkops.toml (or [tool.bulkops]) maps to contracts; no account, no network.
@@ -85,7 +87,7 @@ def command(
         )
     chosen = _narrowed(mapped, paths, skip=skip_unmapped) if paths else mapped
     snapshot = account.or_else(table.account, table.max_age).opened()
-    report = _validated(chosen, settings, snapshot, watched=form == "text")
+    report = _validated(chosen, settings, snapshot, cluster, watched=form == "text")
     report = report if snapshot is None else snapshot.describe(report)
     for file in report.files:
         if file.unreadable is not None:
@@ -127,22 +129,27 @@ def _validated(
     mapped: Mapping[str, Sequence[Path]],
     settings: "ValidationSettings",
     snapshot: "ChosenSnapshot | None",
+    cluster: str | None,
     *,
     watched: bool,
 ) -> "ValidationReport":
-    from bulkops.validation.engine import validate_files
+    """Check files one by one, here or on a cluster: equal keys in two files of a repository are valid."""
+    from bulkops.reading.sources import expand
     from bulkops.validation.findings import ValidationReport
+    from bulkops.validation.many_files import IndependentFile, many_on_cluster, validate_each
 
     watcher = FindingPrinter(console()) if watched else None
-    # Files are checked one by one: the files of a repository are independent, so equal keys in two files are valid.
-    reports = []
+    files = []
     for contract, paths in mapped.items():
         known = CONTRACTS[contract]
         of_contract = snapshot.settings(settings, known) if snapshot else settings
-        reports += [
-            validate_files(known, [Path(os.path.relpath(path))], settings=of_contract, observer=watcher)
-            for path in paths
-        ]
+        sources = expand([Path(os.path.relpath(path)) for path in paths])
+        files += [IndependentFile(contract=known, source=source, settings=of_contract) for source in sources]
+    if cluster is None:
+        reports = list(validate_each(files, observer=watcher))
+    else:
+        with many_on_cluster(cluster) as many:
+            reports = list(many.validate_each(files, observer=watcher))
     unused = set.intersection(*(set(report.unused_baseline) for report in reports)) if reports else set()
     return ValidationReport(
         files=tuple(file for report in reports for file in report.files),

@@ -68,7 +68,6 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
         console().next_step = "bulkops contracts CONTRACT"
     elif form == "table" and contract is not None:
         _show(contract)
-        console().next_step = f"bulkops validate {contract.name} FILE"
     elif form == "markdown":
         chosen = [contract] if contract else list(CONTRACTS.values())
         console().lines("\n".join(describe.markdown(c) for c in chosen).rstrip())
@@ -81,6 +80,8 @@ def _show_contracts(contract: Contract | None, form: str) -> None:
             form
         ]
         console().emit_json(make(contract) if contract else {c.name: make(c) for c in CONTRACTS.values()})
+    if contract is not None:
+        console().next_step = f"bulkops validate {contract.name} FILE"
 
 
 def _show(contract: Contract) -> None:

@@ -120,8 +120,9 @@ def command(
     again = ["bulkops", "fix", contract.name, file, "-o", str(output), *given]
     if output != STDOUT and not is_device(output):
         again.append("--overwrite")
-    if output != STDOUT and not left.errors:
-        console().next_step = shlex.join(["bulkops", "plan", contract.name, str(output)])
+    if output != STDOUT:
+        following = "validate" if left.errors else "plan"
+        console().next_step = shlex.join(["bulkops", following, contract.name, str(output)])
     print_remaining(left, again, given, lambda text: click.echo(line(text), err=output == STDOUT))
     return 0
 
@@ -280,4 +281,8 @@ def _print_summary(report: "FixReport", output: Path, log_path: Path | None) -> 
     listed = "" if log_path is None else f"; the changes are listed in {log_path}"
     where = "stdout" if to_stdout else output
     figures = f"{report.changed:,} of {report.records:,} records changed, {report.removed:,} removed"
-    click.echo(line(f"{where}: {figures}{listed}"), err=to_stdout)
+    text = f"{where}: {figures}{listed}"
+    if to_stdout:
+        console().state(text)
+    else:
+        console().result(text)

@@ -164,7 +164,8 @@ def cancel(job: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
 def undo(job: str, *, target: TargetChoice, ledger: str | None, **choices: Any) -> int:
     """Undo JOB as a new job: remove the rows it created, or restore the rows it replaced or changed.
 
-    Coupons, referrals and cards that the job created are deleted. Imported points that are still active are deducted.
+    Coupons, referrals and cards that the job created are deleted; cards that it changed are restored. Imported points
+    that are still active are deducted.
     Audiences, collections, stores, store budgets, tiers and join dates are restored from the rows saved before the job.
     Giveaways and attribute values cannot be undone; -o lists the giveaways.
 

@@ -199,8 +199,8 @@ def _print(result: "Reconciliation", asked: "ReconcileRequest", ids: Mapping[str
         show_balances(result.balances)
         for step in next_steps(result, asked, ids):
             console().note(step)
-    if result.exit_code == 0 and asked.job:
-        console().next_step = f"bulkops report {asked.job} -o report.html"
+    if result.exit_code == 0:
+        console().next_step = f"bulkops report {asked.job} -o report.html" if asked.job else "bulkops jobs list"
 
 
 def show(result: "Reconciliation") -> None:

@@ -28,6 +28,7 @@ def command(code: str | None, *, as_json: bool) -> None:
         console().emit_json([as_document(rule) for rule in listed])
     elif code is not None and len(listed) == 1:
         _explain(listed[0])
+        console().next_step = f"bulkops validate CONTRACT FILE --select {listed[0].code}"
     else:
         rows = [(r.code, r.name, r.severity, r.repair if r.repair != "none" else "", r.summary) for r in listed]
         console().table(("code", "name", "severity", "fix", "what"), rows, drop=["fix", "severity"])

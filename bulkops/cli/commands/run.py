@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bulkops.cli.options.account import AccountChoice, snapshot_options
 from bulkops.cli.options.common import CountType, SecondsType, json_option, ledger_option, limit_options
 from bulkops.cli.options.environment import Reach, option, own_option
 from bulkops.cli.options.on_end import announced
@@ -17,6 +18,7 @@ from bulkops.errors import UsageError
 from bulkops.upload.options import SETTLE_SECONDS
 
 if TYPE_CHECKING:
+    from bulkops.pipeline.offline import OfflineCheck
     from bulkops.recipe import Recipe
 
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 @own_option("--plan", "only_plan", is_flag=True, help="Show requests, bytes and minimum times. Sends nothing.")
 @option("--restart", reach=Reach.COMMAND, is_flag=True,
         help="Begin again although a source changed after an unfinished run.")  # fmt: skip
+@snapshot_options
 @ledger_option
 @target_options
 @limit_options
@@ -44,6 +47,7 @@ def command(
     response_timeout: float | None,
     ledger: str | None,
     target: TargetChoice,
+    account: AccountChoice,
     *,
     dry_run: bool,
     only_plan: bool,
@@ -63,10 +67,11 @@ def command(
     if first > len(loaded.steps):
         raise UsageError(f"--from {first}: {loaded.name} has {len(loaded.steps)} steps.")
     loaded = at_target(loaded, "sandbox" if loaded.sandbox else target.name)
+    offline = _offline(account)
     if only_plan:
         from bulkops.cli.output.mapping_view import show_plan
 
-        return show_plan(loaded, first=first, as_json=as_json)
+        return show_plan(loaded, target.default_ids(), offline, first=first, as_json=as_json)
     with _target_of(loaded, target) as where:
         check_recipe(loaded, where.default_ids())
         for contradiction in contradictions(loaded, where.default_ids()):
@@ -82,9 +87,22 @@ def command(
             dry_run=dry_run,
             restart=restart,
             as_json=as_json,
+            offline=offline,
         )
         results = run_steps(loaded, where, choices)
     return show_results(loaded, results, dry_run=choices.dry_run, as_json=choices.as_json)
+
+
+def _offline(account: AccountChoice) -> "OfflineCheck | None":
+    """Return the comparison with the chosen snapshot; None without one."""
+    from bulkops.clock import SystemClock
+    from bulkops.pipeline.offline import OfflineCheck
+
+    snapshot = account.opened()
+    if snapshot is None:
+        return None
+    snapshot.announce()
+    return OfflineCheck(account=snapshot.account, now=SystemClock().now())
 
 
 @contextmanager

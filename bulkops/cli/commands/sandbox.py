@@ -84,4 +84,7 @@ def command(
             console().emit_json(document)
         else:
             console().result(server.base_url)
+            if console().watched:
+                console().note("Serving until Ctrl-C. In another terminal:")
+                console().note(f"  bulkops import CONTRACT FILE --base-url {server.base_url}")
         server.serve()

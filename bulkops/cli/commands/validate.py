@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bulkops.cli.options.account import AccountChoice, account_options
-from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option, tables_option
+from bulkops.cli.options.common import (
+    CountType,
+    cluster_option,
+    json_option,
+    limit_options,
+    overwrite_option,
+    tables_option,
+)
 from bulkops.cli.options.contract import contract_argument
 from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
@@ -32,6 +39,7 @@ from bulkops.remote.paths import path_of
 from bulkops.wording import counted
 from bulkops.writing import refuse_no_folder, refuse_the_same
 from bulkops_validators.model.contract import Contract
+from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
     from bulkops.reading.sources import Source
@@ -65,11 +73,7 @@ MOST_ACCEPTED = 100_000
 @tables_option
 @overwrite_option
 @account_options
-@option(
-    "--cluster",
-    metavar="ADDRESS",
-    help="Check the files on a dask cluster, for example tcp://HOST:8786; its workers must be able to read them.",
-)
+@cluster_option
 @option("--statistics", is_flag=True, help="Show counts by rule instead of findings.")
 @limit_options
 @json_option
@@ -180,11 +184,18 @@ def _permit_of_baseline(path: Path, files: Sequence[str], sources: "list[Source]
 
 
 def _next_command(contract: Contract, file: str, report: "ValidationReport", code: int) -> str:
-    """Return the next command for one file: plan a valid one, repair a repairable one; empty for any other."""
+    """Return the next command for one file: plan a valid one, repair a repairable one, else explain the first rule.
+
+    It is empty for a file that could not be read.
+    """
     if code == 0:
         return shlex.join(["bulkops", "plan", contract.name, file])
-    repairable = code == 1 and any(report.files[0].repairs.values())
-    return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"]) if repairable else ""
+    (found,) = report.files
+    if code == 1 and any(found.repairs.values()):
+        return shlex.join(["bulkops", "fix", contract.name, file, "-o", "fixed.csv"])
+    errors = (code for code in found.counts if found.severities[code] == Severity.ERROR)
+    broken = next(errors, next(iter(found.counts), None))
+    return f"bulkops rules {broken}" if code == 1 and broken else ""
 
 
 def _permit_of_tables(

@@ -1,4 +1,4 @@
-"""Options of `validate` and `check` for an account snapshot."""
+"""Options of `validate`, `check` and `run` for an account snapshot."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -71,11 +71,15 @@ class ChosenSnapshot:
         ids = {name: number for name, number in self.ids.items() if name in used}
         return replace(settings, named=KnownNames(self.account, contract, ids))
 
-    def describe(self, report: "ValidationReport") -> "ValidationReport":
-        """Print the used snapshot and its missing parts, and return the report with this source."""
+    def announce(self) -> None:
+        """Print the used snapshot and its missing parts."""
         console().note(self.summary)
         for text in self.source["not_read"]:
             console().note(f"Not in the snapshot: {text}.")
+
+    def describe(self, report: "ValidationReport") -> "ValidationReport":
+        """Print the used snapshot and its missing parts, and return the report with this source."""
+        self.announce()
         return replace(report, account=self.source)
 
 
@@ -96,12 +100,24 @@ def account_options(function: F) -> F:
     for name in reversed(ID_NAMES):
         about = f"Id of the {name}, checked in the snapshot of --account."
         decorated = option(f"--{name}", id_parameter(name), type=CountType(), help=about)(decorated)
+    about = "Account snapshot (written by `bulkops snapshot`) to check ids and names against; no network."
+    return _snapshot_options(decorated, about)  # type: ignore[no-any-return] # the wrapper takes the place of F
+
+
+def snapshot_options(function: F) -> F:
+    """Add the options of a snapshot to a command that has ids for its target, as one `account: AccountChoice`."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        path, longest = kwargs.pop("account_path"), kwargs.pop("max_age")
+        return function(*args, account=AccountChoice(path=path, max_age=longest, ids={}), **kwargs)
+
+    about = "Account snapshot (written by `bulkops snapshot`): check all steps against it before the first request."
+    return _snapshot_options(wrapper, about)  # type: ignore[no-any-return] # the wrapper takes the place of F
+
+
+def _snapshot_options(function: Any, about: str) -> Any:
     decorated = own_option(
         "--max-age", metavar="LENGTH", help="Reject a snapshot that is older than this, such as 12h or 7d."
-    )(decorated)
-    return option(  # type: ignore[no-any-return] # the wrapper takes the place of F
-        "--account",
-        "account_path",
-        type=FilePath(),
-        help="Account snapshot (written by `bulkops snapshot`) to check ids and names against; no network.",
-    )(decorated)
+    )(function)
+    return option("--account", "account_path", type=FilePath(), help=about)(decorated)

@@ -109,6 +109,11 @@ def limit_options(function: F) -> F:
     )(function)
 
 
+cluster_option = option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Use a dask cluster, for example tcp://HOST:8786; its workers must be able to read the files.",
+)
 ledger_option = option("--ledger", metavar="URL", help="Database that stores the jobs; default: a SQLite file.")
 accept_option = option(
     "--accept",

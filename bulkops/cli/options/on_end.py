@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -203,19 +204,33 @@ def _text(what: str, state: str, jobs: "list[EndedJob]", errors: list[str]) -> s
 
 
 def _run(hooks: EndHooks, document: "EndDocument") -> None:
-    """Run the command with the document on its stdin. It gets no variable with a key; its output goes to stderr."""
+    """Run the command with the document on its stdin. It gets no variable with a key; its output goes to stderr.
+
+    If it is stopped, all processes that it started end with it.
+    """
     environment = {n: v for n, v in os.environ.items() if n not in KEY_VARIABLES and not found(v)}
     with subprocess.Popen(  # noqa: S603 - the user's own command, from the configuration
-        hooks.command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), env=environment
+        hooks.command, stdin=subprocess.PIPE, stdout=sys.stderr.fileno(), env=environment, start_new_session=True
     ) as process:
         try:
             _wait_for(process, json_text(document).encode())
         except subprocess.TimeoutExpired:
+            _stop(process)
             raise UsageError(f"it did not end within {COMMAND_SECONDS:.0f} s") from None
-        finally:
-            process.kill()
+        except BaseException:
+            _stop(process)
+            raise
     if process.returncode:
         raise UsageError(f"its exit code was {process.returncode}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a command and the processes of its group: a shell that is killed alone leaves its children running."""
+    if not hasattr(os, "killpg"):  # Windows has no groups of processes
+        process.kill()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _wait_for(process: subprocess.Popen[bytes], text: bytes) -> None:

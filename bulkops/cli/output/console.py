@@ -214,7 +214,11 @@ class Console:
 
     def _blocks(self, columns: Sequence[str], rows: Sequence[Sequence[str]], title: str | None) -> None:
         """Print the rows one below the other, each cell on its own line after the name of its column."""
-        blocks = ["\n".join(f"{name}: {cell}" for name, cell in zip(columns, row, strict=True) if cell) for row in rows]
+        width = _columns(sys.stdout)
+        blocks = [
+            "\n".join(wrapped(f"{name}: {cell}", width) for name, cell in zip(columns, row, strict=True) if cell)
+            for row in rows
+        ]
         self.lines("\n\n".join([*([line(title)] if title else []), *blocks]))
 
 

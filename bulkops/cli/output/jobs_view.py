@@ -141,6 +141,8 @@ def resolve_chunk(name: str, number: int, url: str | None, *, accepted: bool, re
     console().result(f"Chunk {number} of {name} is now {chunk_word(chunk.state)}.")
     if JobState(document["state"]) is JobState.UNFINISHED:
         console().note(f"Go on with: bulkops jobs resume {name}")
+    else:
+        console().next_step = next_command(document)
 
 
 def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
@@ -164,3 +166,4 @@ def cancel_job(name: str, url: str | None, *, yes: bool, as_json: bool) -> None:
         return
     for line in summary_lines(document):
         console().result(line)
+    console().next_step = "bulkops jobs list"

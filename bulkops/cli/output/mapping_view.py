@@ -1,12 +1,18 @@
 """Output of `bulkops map` and `bulkops run --plan`."""
 
+import shlex
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, duration
+from bulkops.cli.output.preflight_view import finding_lines
 from bulkops.mapping.preview import Pair, first_pairs
 from bulkops.pipeline.mapping import PlannedStep, map_into, placed_errors, plan_steps, workspace_of
+from bulkops.pipeline.offline import OfflineCheck, offline_error
+from bulkops.pipeline.recipes import step_ids
 from bulkops.recipe import Recipe
 from bulkops.remote.paths import RemotePath
 from bulkops.wording import counted
@@ -39,7 +45,7 @@ def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) 
         return 0
     columns = ("step", "contract", "source rows", "left out", "records", "file")
     console().table(columns, rows, title=f"{recipe.name}: mapped into {folder}", drop=("step", "left out"))
-    console().next_step = f"bulkops run {recipe.path}"
+    console().next_step = shlex.join(["bulkops", "run", str(recipe.path)])
     return 0
 
 
@@ -66,6 +72,7 @@ def show_head(recipe: Recipe, count: int, *, as_json: bool) -> int:
     if as_json:
         document: MapDocument = {"recipe": recipe.name, "steps": steps}
         console().emit_json(document)
+    console().next_step = shlex.join(["bulkops", "map", str(recipe.path), "--into", "FOLDER"])
     return 0
 
 
@@ -82,28 +89,55 @@ def _cell(name: str, value: str | None) -> str:
     return text if len(text) <= HALF else f"{text[: HALF - 1]}…"
 
 
-def show_plan(recipe: Recipe, *, first: int, as_json: bool) -> int:
-    """Print the requests, bytes and minimum time of each step, and return the exit code; sends nothing."""
+def show_plan(
+    recipe: Recipe, given: Mapping[str, int], offline: OfflineCheck | None, *, first: int, as_json: bool
+) -> int:
+    """Print the requests, bytes and minimum time of each step, and return the exit code; sends nothing.
+
+    With `offline`, each step is compared with the snapshot; `given` are the ids that steps may lack.
+    """
     with console().bar(unit=" source row", leave=False) as bar:
         steps = list(plan_steps(recipe, first=first, progress=bar.update))
+    checked = {} if offline is None else {step.number: _checked(step, given, offline) for step in steps}
     seconds = sum(step.least_seconds for step in steps)
     requests = sum(step.requests for step in steps)
     size = sum(step.plan.bytes for step in steps)
     if as_json:
         document: RunPlanDocument = {
             "recipe": recipe.name,
-            "steps": [_planned(step) for step in steps],
+            "steps": [_planned(step, checked.get(step.number)) for step in steps],
             "requests": requests,
             "bytes": size,
             "least_seconds": seconds,
         }
         console().emit_json(document)
-        return 0
+        return _exit_code(checked.values())
     columns = ("step", "contract", "records", "bytes", "requests", "least", "read back", "least time")
     console().table(columns, [_row(step) for step in steps], drop=("step", "read back", "bytes"))
     total = f"{counted(requests, 'request')}, {counted(size, 'byte')}, at least {seconds / 3600:.2f} hours"
     console().result(f"{total} at 3 requests per second, reconciliation included. Nothing was sent.")
-    return 0
+    code = _exit_code(checked.values())
+    if code == 0:
+        console().next_step = shlex.join(["bulkops", "run", str(recipe.path), "--dry-run"])
+    return code
+
+
+def _checked(step: PlannedStep, given: Mapping[str, int], offline: OfflineCheck) -> Preflight | None:
+    """Return the findings of a step, and print them if they stop its import; None if the step expects a refusal."""
+    if step.step.expect != "done":
+        return None
+    found = offline.findings(step.step, step.plan.path, step_ids(step.step, given))
+    if (error := offline_error(found)) is not None:
+        for text in finding_lines(found):
+            console().complain(f"step {step.number} ({step.step.contract}): {text}")
+        console().complain(error.message, error.hint)
+    return found
+
+
+def _exit_code(checked: Iterable[Preflight | None]) -> int:
+    """Return 0, or the exit code of the first step that does not fit the snapshot."""
+    errors = (offline_error(found) for found in checked if found is not None)
+    return next((error.exit_code for error in errors if error is not None), 0)
 
 
 def _row(step: PlannedStep) -> tuple[object, ...]:
@@ -120,7 +154,7 @@ def _row(step: PlannedStep) -> tuple[object, ...]:
     )
 
 
-def _planned(step: PlannedStep) -> "PlannedStepDocument":
+def _planned(step: PlannedStep, checked: Preflight | None) -> "PlannedStepDocument":
     cost, proved = step.cost, step.step.reconcile
     document: PlannedStepDocument = {
         "number": step.number,
@@ -137,4 +171,6 @@ def _planned(step: PlannedStep) -> "PlannedStepDocument":
     }
     if step.mapping is not None:
         document["mapping"] = step.mapping.to_json()
+    if checked is not None:
+        document["preflight"] = checked.to_json()
     return document

@@ -22,5 +22,8 @@ def note_lines(preflight: Preflight) -> Iterator[str]:
 
 
 def _line(path: str, finding: Finding) -> str:
-    place = ":".join(str(part) for part in (path, finding.line) if part is not None)
-    return f"{place}: {finding.code} {finding.name}: {finding.message}"
+    written = ":".join(str(part) for part in (path, finding.line) if part is not None)
+    place = written if finding.origin is None else str(finding.origin)
+    others = f" The same in {counted(finding.explains, 'other cell')}." if finding.explains else ""
+    said = f"{finding.message.removesuffix('.')}." if others else finding.message
+    return f"{place}: {finding.code} {finding.name}: {said}{others}"

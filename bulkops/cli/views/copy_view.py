@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulkops.chunking.schedule import REQUESTS_PER_SECOND
-from bulkops.cli.output.console import console, duration
+from bulkops.cli.output.console import MOMENT, console, duration
 from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.output.prompt import confirm
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from bulkops.json_documents.copies import CopyDocument, CopyStepDocument
 
 COLUMNS = ("step", "contract", "from", "to", "rows", "left out", "records", "requests", "minimum time")
+DROP = ("minimum time", "requests", "left out")
+"""Columns that a narrow terminal hides, the least important first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,11 +152,10 @@ def _exported(order: CopyOrder, folder: CopyFolder, ledger: Ledger, choices: Cop
         yield CopyResult(files=begun, continued=True)
         return
     clock = SystemClock()
-    with temporary_folder() as temporary, console().bar(unit="B", desc="export") as bar:
+    with temporary_folder() as temporary:
         place = temporary if choices.dry_run else folder.path
-        files = export_all(
-            order, ledger, clock, place, notify=console().note, progress=bar.update
-        )  # fmt: skip
+        with console().bar(unit="B", desc="export", delay=MOMENT) as bar:
+            files = export_all(order, ledger, clock, place, notify=console().note, progress=bar.update)
         yield CopyResult(files=files, continued=False)
 
 
@@ -174,7 +175,7 @@ def _ask(order: CopyOrder, result: CopyResult, choices: CopyChoices) -> None:
         facts += [f"Step {number}, {each.place.contract}: {note}" for note in each.notes]
         facts.append(f"Step {number}: the import {each.place.definition.effect}.")
     if not choices.as_json:
-        console().table(COLUMNS, rows)
+        console().table(COLUMNS, rows, drop=DROP)
     one, other = order.source.identity()["base_url"], order.target.identity()["base_url"]
     facts = [f"From {one} to {other}: at least {seconds:,.0f} s at {REQUESTS_PER_SECOND} requests per second.", *facts]
     confirm(facts, "Send it?", yes=choices.yes or choices.dry_run, refusal="Nothing was sent.")

@@ -118,6 +118,9 @@ def run_passes(choices: InboxChoices) -> int:
                 _announce_pass(ending, document, inboxes, stop, now=pause is not None)
             permit = replace(permit, overwrite=permit.overwrite or pause is not None)
             if pause is None or stop.requested:
+                name = choices.name or ""
+                following = f"bulkops inbox {name}" if choices.dry_run else f"bulkops inbox status {name}"
+                console().next_step = following.strip()
                 return document["exit"]
             try:
                 StoppableClock(clock, stop).sleep(pause)
@@ -301,6 +304,7 @@ def show_status(choices: InboxChoices) -> int:
         console().emit_json(document)
         return document["exit"]
     _show_status(document, [inbox.name for inbox in inboxes])
+    console().next_step = " ".join(["bulkops", "inbox", *filter(None, [choices.name]), "--dry-run"])
     return document["exit"]
 
 

@@ -21,6 +21,7 @@ from bulkops.ledger.models import JobEntry
 from bulkops.ledger.paths import without_password
 from bulkops.ledger.states import job_word
 from bulkops.pipeline.observer import Silent
+from bulkops.pipeline.offline import OfflineCheck
 from bulkops.pipeline.recipes import RecipeRun, StepResult
 from bulkops.recipe import Recipe, Step
 from bulkops.transport.notices import Notifier
@@ -64,6 +65,7 @@ class RunChoices:
     dry_run: bool
     restart: bool
     as_json: bool
+    offline: OfflineCheck | None = None
 
 
 def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list[StepResult]:
@@ -94,6 +96,7 @@ def run_steps(recipe: Recipe, choice: TargetChoice, choices: RunChoices) -> list
             notify=console().note,
             restart=choices.restart,
             progress=rows.update,
+            offline=choices.offline,
         )
         for result in run.results():
             results.append(result)

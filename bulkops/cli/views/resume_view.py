@@ -83,6 +83,7 @@ def resume_all(
         console().emit_json(resumed)
     elif not documents:
         console().result("No job is unfinished.")
+        console().next_step = "bulkops jobs list"
     return max(codes)
 
 

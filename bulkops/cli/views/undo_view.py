@@ -44,7 +44,7 @@ class UndoProgress(JobProgress):
             f"Undo of job {self._earlier.id}: restores the {counted(plan.records, 'row')} that its records changed.",
             target_line(self._earlier.target),
         ]
-        if left:
+        if left and contract.undo is None:
             facts.append(
                 f"{counted(left, 'record')} of the job had no row before. They stay: the API cannot remove them."
             )

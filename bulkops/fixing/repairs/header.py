@@ -38,7 +38,7 @@ def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
     line = file_start.header_line
     text = line.rstrip(b"\r\n")
     names = _names(header, shape)
-    fields = enumerate(_fields(text, header))
+    fields = enumerate(spelled_names(text, header))
     spelled = [_spelled(raw, header, i, names[i], shape) for i, raw in fields if i not in shape.omitted]
     # A single blank name must not become a blank line.
     return (b",".join(spelled) or b'""') + (shape.line_end if text != line else b"")
@@ -163,8 +163,8 @@ def refuse_renames(path: str, file_start: FileStart, contract: Contract, renames
             )
 
 
-def _fields(text: bytes, header: Header) -> list[bytes]:
-    """Return the names as the file spells them; if a quote is misplaced, only separators end names."""
+def spelled_names(text: bytes, header: Header) -> list[bytes]:
+    """Return the names in a header line as the file spells them; if a quote is misplaced, only separators end names."""
     if header.wrapped:
         text = text[1:-1].replace(b'""', b'"')
     if any(fault.code in _QUOTES for fault in header.faults):
@@ -210,8 +210,10 @@ def _spelled(raw: bytes, header: Header, place: int, name: str, shape: RecordSha
     right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text
     if not right:
         unclosed = any(fault.code == "STR105" for fault in header.faults)
-        documented = header.columns[place] is not None and (shape.options.unsafe or not unclosed)
-        return _written(name, quoted=False) if documented else raw
+        certain = header.columns[place] is not None and not unclosed
+        removable = not name.strip() and len(header.names) > 1
+        likely = shape.options.unsafe and (header.columns[place] is not None or removable)
+        return _written(name, quoted=False) if certain or likely else raw
     inner = undoubled(text) if quoted else text
     if _CONTROL.search(inner) and (shape.options.unsafe or header.columns[place] is not None):
         return _written(_CONTROL.sub("", inner), quoted=quoted)

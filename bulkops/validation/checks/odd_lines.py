@@ -24,7 +24,7 @@ from bulkops_validators.model.odd_lines import (
 )
 
 _ANY = "|".join(OF_LINES.values())
-_FIRST = r"^[-<>=_+|*,;\t#/]"
+_FIRST = r"^[-<>=_+|*,;\t#/`~]"
 """The start of the first cell of a comment, line of signs or conflict marker if the cell contains no blank."""
 _BEHIND = ",;\t \r"
 """Separators of blank fields at the end of a line."""

@@ -1,7 +1,9 @@
 """Targets and cells are checked against an account, without a network."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ from bulkops.account.model import (
     Program,
     Stores,
 )
+from bulkops.validation.engine import validate_files
+from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -225,3 +229,42 @@ def test_facts_describe_each_id() -> None:
         "collection": "6 'Own'",
     }
     assert facts_of(account(), {"program": 4, "pool": 2}) == {"program": "4 'Cards' (card-based)", "pool": "2"}
+
+
+@pytest.mark.parametrize(
+    ("contract", "ids", "header", "cells", "expected"),
+    [
+        ("loyalty-points", {"program": 4}, "customerprofileid", ["c-{}"], [("ACC114", 99)]),
+        ("loyalty-points", {"program": 3}, "subledgerid", ["", "sub-{}"], [("ACC113", 49)]),
+        (
+            "loyalty-tiers",
+            {"program": 3},
+            "tiername",
+            ["Gold", "Glod", "Iron", "Glod"],
+            [("ACC111", 24), ("ACC111", 49)],
+        ),
+        ("stores", CAMPAIGN, "store_integration_id", ["BERLIN-1", "BERLIN_1"], [("ACC112", 49)]),
+        (
+            "coupons",
+            CAMPAIGN,
+            "attributes",
+            ['"{{""category"": ""x"", ""priority"": ""{}"", ""nope"": 1}}"', ""],
+            [("ACC121", 49), ("ACC123", 49), ("ACC124", 49)],
+        ),
+    ],
+)
+@pytest.mark.parametrize("block_bytes", [64, 1 << 20])
+def test_cells_with_the_same_defect_are_one_finding_with_their_number(
+    contract: str, ids: dict[str, int], header: str, cells: list[str], expected: list[tuple[str, int]],
+    block_bytes: int, tmp_path: Path,
+) -> None:  # fmt: skip
+    file = tmp_path / "f.csv"
+    rows = [cells[number % len(cells)].format(number) or '""' for number in range(100)]
+    file.write_text("\n".join([header, *rows]) + "\n")
+    known = KnownNames(account(), CONTRACTS[contract], ids)
+    settings = ValidationSettings(select=("ACC",), named=known, block_bytes=block_bytes)
+    (found,) = validate_files(CONTRACTS[contract], [file], settings=settings).files
+    assert sorted((each.code, each.explains) for each in found.findings) == expected
+    assert sum(found.counts.values()) == sum(others + 1 for _, others in expected)
+    every = validate_files(CONTRACTS[contract], [file], settings=replace(settings, grouped=False)).files[0]
+    assert (every.counts, {each.explains for each in every.findings}) == (found.counts, {0})

@@ -308,3 +308,31 @@ def test_total_without_all_fields_is_removed_and_not_completed(line: bytes) -> N
     data = b"code,startdate,enddate,attributes\n" + line + b"\n"
     out, changes, _ = fixed(data, UNSAFE, contract="giveaways")
     assert (out, codes(changes)) == (b"code,startdate,enddate,attributes\n", ["STR118"])
+
+
+def test_column_with_an_unclosed_quote_as_its_name_is_removed_with_unsafe_only() -> None:
+    data = b'\nvalue;limitval;"\nABCD;1;\n'
+    after, changes, _ = fixed(data)
+    assert after == b'value,limitval,"\nABCD,1,\n'
+    assert codes(changes) == ["STR103", "HDR108"]
+    after, changes, _ = fixed(data, UNSAFE)
+    assert after == b"value,limitval\nABCD,1\n"
+    assert [(change.code, change.line) for change in changes if change.record is None] == [
+        ("STR103", 1),
+        ("STR105", 2),
+        ("HDR108", 2),
+        ("HDR104", 2),
+    ]
+
+
+def test_unknown_header_that_the_repaired_records_would_divide_is_refused() -> None:
+    with pytest.raises(DataError, match="a vertical bar would separate its names"):
+        fixed(b"A|\xe0\n|\r\x1c|\rA", UNSAFE, "referrals")
+
+
+def test_record_that_the_copy_shows_to_be_quoted_as_a_whole_is_repaired_in_the_same_run() -> None:
+    data = b"customerprofileid;joindate\ncustomerprofileid;joindate\nTotal,5\n"
+    after, changes, _ = fixed(data, contract="loyalty-join-dates")
+    assert after == b"customerprofileid,joindate\nTotal,5\n"
+    assert codes(changes) == ["HDR108", "HDR110", "STR116"]
+    assert fixed(after, contract="loyalty-join-dates")[:2] == (after, [])

@@ -78,7 +78,7 @@ def test_changes_of_a_second_pass_name_the_record_and_the_line_of_the_file() -> 
     ]
 
 
-def test_copy_whose_lines_end_with_carriage_returns_is_refused() -> None:
+def test_copy_is_refused_if_carriage_returns_end_its_lines() -> None:
     data = b'a\t|"A;\xdbZ\nL |[;\rx,Y\rA\r \n,\nA\n{\r{}"\xe9; '
     with pytest.raises(DataError, match="invalid quotes would enclose all line feeds"):
         fixed(data, FixOptions(unsafe=True), contract="loyalty-join-dates")

@@ -88,6 +88,8 @@ def test_the_engine_reaches_no_file_network_or_setting(engine: Engine, sql: str)
         ("iso_instant('2030-12-31')", "2030-12-31T00:00:00Z"),
         ("iso_instant('2030-12-31T10:00:00+02:00')", "2030-12-31T08:00:00Z"),
         ("iso_instant('2030-12-31 10:00:00 UTC')", "2030-12-31T10:00:00Z"),
+        ("iso_instant('2030-12-31 10:00:00 +0200')", "2030-12-31T08:00:00Z"),
+        ("iso_instant('2030-12-31 10:00:00 -02:30')", "2030-12-31T12:30:00Z"),
         ("iso_instant('2030-07-01T10:00:00', 'Europe/Berlin')", "2030-07-01T08:00:00Z"),
         ("unix_instant('1700000000')", "2023-11-14T22:13:20Z"),
         ("split_list('a, b,,c ')::VARCHAR", "[a, b, c]"),

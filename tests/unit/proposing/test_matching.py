@@ -230,3 +230,54 @@ def test_a_file_with_an_import_header_and_other_dates_or_numbers_is_mapped() -> 
 def test_an_end_with_and_without_times_is_a_decision() -> None:
     columns = {"Coupon code": ["A-1", "A-2"], "Ends at": ["2031-01-01", "2031-01-01 10:00:00"]}
     assert field(steps(table_of(columns))["coupons"], "expirydate").state is MappingState.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("columns", "contract", "mapped"),
+    [
+        ({"id_tienda": ["S1", "S2"], "presupuesto": ["10.5", "2.25"]}, "store-budgets",
+         {"store_integration_id": "id_tienda", "limit": "presupuesto"}),
+        ({"Numéro carte fidélité": ["C-0001", "C-0002"], "Solde des points": ["1.5", "2.5"]}, "loyalty-points",
+         {"identifier": "Numéro carte fidélité", "amount": "Solde des points"}),
+        ({"カード番号": ["C-0001", "C-0002"], "会員番号": ["1", "2"], "状態": ["有効", "停止"]}, "loyalty-cards",
+         {"identifier": "カード番号", "customerprofileids": "会員番号"}),
+        ({"クーポンコード": ["A-1", "A-2"], "有効期限": ["2031/01/31", "2031/02/28"]}, "coupons",
+         {"value": "クーポンコード", "expirydate": "有効期限"}),
+    ],
+)  # fmt: skip
+def test_headers_without_prepositions_and_in_japanese_are_recognised(
+    columns: dict[str, list[str]], contract: str, mapped: dict[str, str]
+) -> None:
+    assert sources(steps(table_of(columns))[contract]) == mapped
+
+
+def test_an_end_beside_points_or_a_tier_is_a_decision_and_never_ignored() -> None:
+    for header, contract in (("Points", "loyalty-points"), ("Tier", "loyalty-tiers")):
+        columns = {"Customer ID": ["c-1", "c-2"], header: ["1", "2"], "Expires at": ["2031-01-01", "2031-02-01"]}
+        found = steps(table_of(columns))[contract]
+        assert field(found, "expirydate").state is MappingState.UNDECIDED
+        assert [each.source for each in field(found, "expirydate").candidates] == ["Expires at"]
+        assert found.unused == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "sql"),
+    [
+        (['["A-1", "A-2"]', '["B-1"]'], "clean(element)"),
+        (['[{"code": "A-1", "uses": 1}]', "[]"], "json_extract_string(element, '$.\"code\"')"),
+    ],
+)
+def test_lists_of_codes_are_a_decision_that_names_the_unnest_of_the_step(values: list[str], sql: str) -> None:
+    found = field(steps(table_of({"codes": values}))["coupons"], "value")
+    assert found.state is MappingState.UNDECIDED
+    (candidate,) = found.candidates
+    assert candidate.sql == sql
+    assert "`unnest: {element: 'json_texts(\"codes\")'}`" in candidate.why
+
+
+def test_states_in_unknown_words_are_listed_for_the_decision() -> None:
+    columns = {"Card number": ["C-0001", "C-0002"], "Status": ["open", "blocked"]}
+    found = field(steps(table_of(columns))["loyalty-cards"], "state")
+    assert [each.sql for each in found.candidates] == [
+        "CASE clean(\"Status\") WHEN 'blocked' THEN 'active' WHEN 'open' THEN 'active' END"
+    ]

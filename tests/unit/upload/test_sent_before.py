@@ -201,7 +201,7 @@ def test_only_a_second_import_in_a_process_filters_the_earlier_jobs(ledger: Ledg
     assert names_compared(ledger, new) == (["later", "open"], frozenset({"without"}))
 
 
-def test_a_job_whose_digests_were_read_before_an_error_is_still_compared(ledger: Ledger) -> None:
+def test_a_job_is_still_compared_if_its_digests_were_read_before_an_error(ledger: Ledger) -> None:
     sent = digests_of([(f"a{n}",) for n in range(5)], "code")
     job = kept(ledger, "complete", sent)
     assert names_compared(ledger, sent) == (["complete"], frozenset())

@@ -12,7 +12,8 @@ COMMENT, PROGRAM, CONFLICT = "STR117", "STR118", "STR119"
 _LEVEL = "(?:TRACE|DEBUG|INFO|NOTICE|WARN|WARNING|ERROR|FATAL|CRITICAL)"
 _DONE = "(?:selected|affected|returned|exported|written|fetched|found|in set)"
 RULE = r"^[-=_+|*, ;\t]*[-=_]{3}[-=_+|*, ;\t]*$"
-_REMARK = r"^(?:#+|//|--)[ \t]+[^ \t]"
+_REMARK = r"^(?:#+|//|--)[ \t]+[^ \t]|^(?:`{3,}|~{3,})[a-z]*$"
+"""A comment, or a fence of Markdown."""
 MARKER = r"^(?:<{7}|>{7}|\|{7})(?: [^ ].*)?$|^={7}$"
 _ROWS = (
     rf"(?i:^(?:-- )?\(?(?:[0-9][0-9,.']*|no) (?:rows?|records?|lines?)(?: {_DONE})?"
@@ -26,7 +27,8 @@ _MESSAGE = (
     r"|^[*=# -]*end of (?:file|report|list|export|data)[*=# .-]*$)"
     r"|^\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}"
     r"(?:[.,][0-9]+)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?\]?:? .*[A-Za-z]{3}"
-    rf"|^\[{_LEVEL}\] |^{_LEVEL}: |^Traceback \(most recent|^(?:PHP )?(?:Warning|Notice|Fatal error|Parse error): "
+    rf"|^\[{_LEVEL}\] |^{_LEVEL}: |^Traceback \(most recent"
+    r"|^(?:PHP )?(?:<b>)?(?:Warning|Notice|Deprecated|Fatal error|Parse error)(?:</b>)?: "
     r"|^<[A-Za-z/!][^<>]*>$|^<(?:br|BR)\b"
 )
 TOTAL = (
