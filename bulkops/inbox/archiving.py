@@ -11,7 +11,7 @@ from typing import Any
 
 from bulkops.chunking.plan import read_header
 from bulkops.inbox.book import Drop, FileStep, remove_folder
-from bulkops.inbox.decisions import rejected_name
+from bulkops.inbox.decisions import REASONS, rejected_name
 from bulkops.inbox.feedback import Feedback, feedback_rows, write_feedback
 from bulkops.inbox.processing import Desk, Result
 from bulkops.inbox.splitting import records_of
@@ -29,7 +29,7 @@ COMPLETE = ".complete"
 """The file that shows that all evidence was written."""
 LONGEST_SLUG = 60
 """Maximum bytes of the file's name in the name of its folder."""
-REASONS = ("quarantined", "rejected")
+OUTCOMES = ("quarantined", "rejected")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,8 +136,8 @@ def _write_rejected(desk: Desk, drop: Drop, feedback: Feedback) -> None:
         for number, source in enumerate(sources):
             count += _append(source, out, header=number == 0)
     columns, rows = feedback_rows(desk.ledger, feedback)
-    with open(folder / f"{name}.reasons.csv", "wb", opener=private) as out:
-        write_table(out, "csv", columns, (row for row in rows if row[2] in REASONS))
+    with open(folder / f"{name}{REASONS}", "wb", opener=private) as out:
+        write_table(out, "csv", columns, (row for row in rows if row[2] in OUTCOMES))
     desk.book.reject(drop.id[:12], drop, count)
 
 

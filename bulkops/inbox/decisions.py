@@ -11,14 +11,16 @@ from typing import Any, get_args
 from unicodedata import normalize
 
 from bulkops.configuration_tables import Day, ExpectTable, InboxFilesTable, InboxTable
+from bulkops.names import COMPRESSED, with_ending
 from bulkops.remote.versions import StoredFile
 from bulkops.wording import counted
 
 TEMPORARY = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", ".lock", "~")
 """Ends of names that programs use for files that they are still writing."""
-COMPRESSED = (".gz", ".zst")
 REJECTED = re.compile(r"\.rejected-([0-9a-f]{12})(?=\.|$)")
 """The mark in the name of a file of rejected records, by which its correction is recognised."""
+REASONS = ".reasons.csv"
+"""The end of the name of the file with the reasons, which lies beside it."""
 USUAL_OF, USUAL_FROM = 10, 3
 """The usual number of records is the median of so many files at most, and of so many at least."""
 LATEST_DUES = 7
@@ -105,14 +107,18 @@ def correction_of(name: str) -> str | None:
 
 
 def rejected_name(name: str, mark: str) -> str:
-    """Return the name of the file of rejected records of a file; it keeps the suffix and matches the same patterns."""
+    """Return the name of the file of rejected records of a file; it keeps the suffix and matches the same patterns.
+
+    A very long name is shortened.
+    """
     plain = name
     for suffix in COMPRESSED:
         if plain.lower().endswith(suffix):
             plain = plain[: -len(suffix)]
     plain = REJECTED.sub("", plain)
     stem, dot, suffix = plain.rpartition(".")
-    return f"{stem}.rejected-{mark}.{suffix}" if dot and stem else f"{plain}.rejected-{mark}"
+    ending = f".rejected-{mark}.{suffix}" if dot and stem else f".rejected-{mark}"
+    return with_ending(stem if dot and stem else plain, ending, room=len(REASONS))
 
 
 def sort_listing(table: InboxTable, files: Iterable[StoredFile], corrections: Iterable[str] = ()) -> InboxListing:

@@ -34,11 +34,15 @@ STATES: Mapping[int, PassState] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """An inbox of the configuration. Its paths count from `root`, the folder of the configuration file."""
+    """An inbox of the configuration. Its paths count from `root`, the folder of the configuration file.
+
+    `called` is how messages name its table: with the file and the line, if they are known.
+    """
 
     name: str
     table: InboxTable
     root: Path
+    called: str = ""
 
     def places(self) -> Places:
         """Return the places of the inbox."""
@@ -60,7 +64,7 @@ class Inbox:
 
 def check_inbox(inbox: Inbox) -> None:
     """Raise UsageError for settings that contradict each other, before any file is touched."""
-    shown = f"[inbox.{inbox.name}]"
+    shown = inbox.called or f"[inbox.{inbox.name}]"
     for entry in inbox.table.files:
         zone_of(entry.expect, shown)
         contract = CONTRACTS.get(entry.contract or "")

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from bulkops.chunking.plan import read_header
 from bulkops.inbox.storage import work_file, work_writes
-from bulkops.inbox.taking import WorkFiles
+from bulkops.inbox.taking import DRAFT, WorkFiles
 from bulkops.private import private_folder, write_private
 from bulkops.reading.records.boundaries import counted_blocks, inside_quotes, record_ends
 from bulkops.validation.engine import validate_files
@@ -110,7 +110,7 @@ def write_parts(path: Path, bad: frozenset[int], *, good_to: Path, bad_to: Path)
     drafts = []
     for target in (good_to, bad_to):
         private_folder(target.parent)
-        drafts.append(target.with_name(f"{target.name}.part"))
+        drafts.append(target.with_name(DRAFT))
     count = 0
     with (
         work_file(drafts[0]) as good_out,

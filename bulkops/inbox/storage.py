@@ -16,6 +16,7 @@ from typing import BinaryIO, Protocol
 from bulkops.checksums import sha256_of
 from bulkops.disk import ANOTHER_STATE, FULL, naming_full_disk, next_step
 from bulkops.errors import Unfinished, UsageError
+from bulkops.names import numbered
 from bulkops.private import private
 from bulkops.remote.versions import StoredFile, aside_name
 
@@ -161,7 +162,7 @@ class LocalFolder:
         wanted = None
         draft = path.with_name(f".bulkops-{hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]}.part")
         for number in range(1, MOST_NAMES):
-            chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
+            chosen = path.with_name(numbered(path.name, number))
             if os.path.lexists(chosen):
                 wanted = wanted or sha256_of(source)
                 if chosen.is_file() and sha256_of(chosen) == wanted:
@@ -226,7 +227,7 @@ class LocalFolder:
             aside.unlink()
             return True
         for number in range(1, MOST_NAMES):
-            chosen = path if number == 1 else path.with_name(f"{path.stem}~{number}{path.suffix}")
+            chosen = path.with_name(numbered(path.name, number))
             if _link(aside, chosen) or (chosen.exists() and aside.samefile(chosen)):  # a killed pass left both names
                 break
         else:

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.inbox.book import Book, Drop
-from bulkops.inbox.decisions import COMPRESSED, Manifest, Waiting, differs_from_manifest, parse_manifest
+from bulkops.inbox.decisions import Manifest, Waiting, differs_from_manifest, parse_manifest
 from bulkops.inbox.storage import BLOCK, Storage, copy_bytes, work_file
 from bulkops.limits import TooLarge
+from bulkops.names import COMPRESSED
 from bulkops.private import private_folder
 from bulkops.reading.compressed import opened
 from bulkops.reading.sources import DAMAGED
 from bulkops.remote.versions import StoredFile
 
+DRAFT = ".part"
+"""The name of a work file until it is complete; it is short, because names of partners can have the maximum length."""
 MAX_MANIFEST = 1 << 20
 """Maximum bytes of a manifest."""
 
@@ -150,7 +153,7 @@ def decompress(files: WorkFiles) -> Path:
     if not files.compressed:
         return files.original
     private_folder(files.plain.parent)
-    draft = files.plain.with_name(f"{files.plain_name}.part")
+    draft = files.plain.with_name(DRAFT)
     try:
         with work_file(draft) as out, files.original.open("rb") as raw:
             shutil.copyfileobj(opened(raw, files.name, files.name), out, BLOCK)

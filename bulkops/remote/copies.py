@@ -32,6 +32,8 @@ KEPT_DAYS = 30
 HELD = "held"
 """The name of the file that contains the name of the unfinished job for which a copy is kept."""
 FACTS = "facts.json"
+OUTGOING = "out"
+"""The folder of files that are written before they are uploaded."""
 _CHECKED_EVERY = 64 << 20
 
 
@@ -209,6 +211,19 @@ def _clear() -> None:
                 with FileLock(lock, timeout=0, mode=FILE):
                     shutil.rmtree(folder, ignore_errors=True)
                     lock.unlink(missing_ok=True)
+
+
+def clear_outgoing() -> None:
+    """Remove the outputs that killed processes did not upload, or left after it, after `KEPT_DAYS`."""
+    oldest = time.time() - KEPT_DAYS * 86_400
+    for path in (copies_folder() / OUTGOING).glob("*/*"):
+        with suppress(OSError):
+            if path.lstat().st_mtime >= oldest:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
 
 
 def _leave(folder: Path, lock: "BaseFileLock") -> None:

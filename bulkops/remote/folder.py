@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from bulkops.checksums import sha256_of
 from bulkops.errors import InputUnreadable, Unfinished
+from bulkops.names import numbered
 from bulkops.remote.addresses import Address
 from bulkops.remote.opening import store_for
 from bulkops.remote.retries import retried
@@ -66,7 +67,7 @@ class RemoteFolder:
         address = self._folder.child(name)
         retried(lambda: store_for(address).make_folder(address.parent), address.parent, "written")
         for number in range(1, MOST_NAMES):
-            chosen = address if number == 1 else address.sibling(_numbered(address.name, number))
+            chosen = address.sibling(numbered(address.name, number))
             if existing_version(chosen) is None:
                 _upload_new(source, chosen)
             if existing_version(chosen) is not None and sha256_at(chosen) == wanted:
@@ -117,7 +118,7 @@ class RemoteFolder:
             delete(aside)
             return True
         for number in range(1, MOST_NAMES):
-            chosen = address if number == 1 else address.sibling(_numbered(address.name, number))
+            chosen = address.sibling(numbered(address.name, number))
             with suppress(AddressTaken):
                 _renamed(aside, chosen)
                 return False
@@ -149,11 +150,6 @@ def _upload_new(source: Path, address: Address) -> None:
     """Upload a file to a free name; ignore that the name was taken meanwhile."""
     with suppress(AddressTaken):
         upload(source, address, replace=False)
-
-
-def _numbered(name: str, number: int) -> str:
-    stem, dot, suffix = name.partition(".")
-    return f"{stem}~{number}{dot}{suffix}"
 
 
 def _stored(name: str, version: Version) -> StoredFile:

@@ -17,8 +17,10 @@ from bulkops.errors import InputUnreadable
 from bulkops.private import private_folder
 from bulkops.remote.addresses import Address, is_remote, parsed
 from bulkops.remote.copies import (
+    OUTGOING,
     Copy,
     change_between,
+    clear_outgoing,
     copied,
     copies_folder,
     kept_copy,
@@ -217,10 +219,11 @@ def staging_place(path: Path) -> Path:
         return path
     place = _outgoing(path.address)
     private_folder(place.parent)
+    clear_outgoing()
     return place
 
 
 def _outgoing(address: Address) -> Path:
     """Return the place of a file before it is uploaded: one folder for each remote folder."""
     digest = hashlib.sha256(str(address.parent).encode("utf-8", "surrogateescape")).hexdigest()[:24]
-    return copies_folder() / "out" / digest / (address.name or "folder")
+    return copies_folder() / OUTGOING / digest / (address.name or "folder")

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from bulkops.ledger.reader import LedgerReader
+from bulkops.names import with_ending
 
 BEFORE = "before.csv"
 """The name of the saved rows in the folder of a job."""
@@ -15,7 +16,8 @@ def before_path(ledger: LedgerReader, job: str) -> Path:
 
 def new_records_path(ledger: LedgerReader, job: str, name: str) -> Path:
     """Return the path at which the new records of a file called `name` are saved as the file of a job."""
-    return ledger.job_folder(job) / f"new-{name}"
+    stem, dot, suffix = f"new-{name}".rpartition(".")
+    return ledger.job_folder(job) / (with_ending(stem, f"{dot}{suffix}") if dot else with_ending(suffix, ""))
 
 
 def rejected_path(ledger: LedgerReader, job: str) -> Path:

@@ -206,13 +206,13 @@ class _DigestFilter:
 
     A number of the filter is the first half of a digest with the place of its job in the last bits. `first` are those
     numbers, sorted, and `latest` those of the last jobs, sorted, too: adding a small job then does not sort all again.
-    The first `count` known jobs are in the filter, except the places in `left`. `name` is the last of them; `without`
-    are those without digests, and `room` is the number of digests that may still be added. The filter is used if it was
-    `asked` before in this process: a single import costs less without it.
+    The first `count` of the known jobs in `names` are in the filter, except the places in `left`. `without` are those
+    without digests, and `room` is the number of digests that may still be added. The filter is used if it was `asked`
+    before in this process: a single import costs less without it.
     """
 
     count: int = 0
-    name: str | None = None
+    names: list[str] = field(default_factory=list)
     left: list[int] = field(default_factory=list)
     without: set[str] = field(default_factory=set)
     first: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
@@ -221,8 +221,10 @@ class _DigestFilter:
     asked: bool = False
 
     def fits(self, known: KnownJobs) -> bool:
-        """Return whether the known jobs begin with those of the filter: jobs are added, and never removed."""
-        return not self.count or (self.count <= known.count and known.names[self.count - 1] == self.name)
+        """Return whether the known jobs begin with those of the filter, in the same order."""
+        if known.count < self.count:
+            return False
+        return known.names is self.names or known.names[: self.count] == self.names[: self.count]
 
     def add(self, jobs: Mapping[int, npt.NDArray[np.uint64] | None], known: KnownJobs, left: list[int]) -> None:
         """Add jobs with all chunks in a final state: the first halves of their digests, or None without digests."""
@@ -235,7 +237,7 @@ class _DigestFilter:
         self.first, self.latest = (merged, merged[:0]) if many else (self.first, merged)
         self.room -= sum(map(len, numbers))
         self.without |= {known.names[place] for place, half in jobs.items() if half is None}
-        self.count, self.name, self.left = known.count, known.names[known.count - 1] if known.count else None, left
+        self.count, self.names, self.left = known.count, known.names, left
 
     def holders(self, digests: Digests) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]] | None:
         """Return rows of a file, and for each the place of a job that may have sent it; a row can have several jobs.

@@ -201,7 +201,12 @@ def _until(found: Callable[[], bool]) -> None:
         ([], ('"loyalty-points"', '"loyalty-point"'), "the closest is 'loyalty-points'"),
         ([], ("ids = {program = 1}", 'expect = {due = "3"}'), "files.expect.due must be a time such as 03:00"),
         ([], ("[inbox.other]", "[inbox.status]\nfolder = 'x'\ntarget = 'test'\n[inbox.other]"), "must have a name"),
-        ([], ('folder = "other"', 'folder = "other-archive"'), "must differ from the folder"),
+        (
+            [],
+            ('folder = "other"', 'folder = "other-archive"'),
+            "bulkops.toml:17: [inbox.other]: archive and quarantine must differ from the folder",
+        ),
+        ([], ("ids = {program = 1}", 'expect = {timezone = "Mars"}'), "bulkops.toml:6: [inbox.partner]: the time zone"),
         ([], ('folder = "in"', 'folder = "absent"'), "cannot be read"),
         (["--output", "pdf=a"], ("", ""), "unknown format 'pdf'"),
     ],

@@ -81,7 +81,10 @@ def test_the_line_of_cron_has_five_times_and_a_command() -> None:
     (line,) = blocks("text")
     *times, command = line.strip().split(" ", 5)
     assert len(times) == 5
-    assert accepted(shlex.split(command.rpartition("bulkops ")[2])) == "inbox"
+    words = re.search(r"\$\(/usr/local/bin/bulkops (.+) 2>&1\)", command)
+    assert words is not None
+    assert accepted(shlex.split(words[1])) == "inbox"
+    assert "%" not in command  # cron would end the line there
 
 
 def test_the_dag_of_airflow_is_valid_python_and_runs_the_inbox() -> None:
@@ -120,10 +123,13 @@ def served(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_shell(script: str, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_shell(
+    script: str, folder: Path, *, path: str = f"{BULKOPS.parent}:{os.defpath}", **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run lines of the page with the folders and the program of this test."""
     script = script.replace("/srv/bulkops", str(folder)).replace("/etc/bulkops", str(folder))
-    environ = {"PATH": f"{BULKOPS.parent}:{os.defpath}", **variables}
+    script = script.replace("/usr/local/bin/bulkops", str(BULKOPS))
+    environ = {"PATH": path, **variables}
     return subprocess.run(["sh", "-ec", script], env=environ, cwd="/", capture_output=True, text=True, check=False)
 
 
@@ -136,10 +142,19 @@ def test_the_line_of_cron_imports_a_file(served: Path) -> None:
     (line,) = blocks("text")
     environment = next(block for block in blocks("ini") if "[" not in block)
     (served / "environment").write_text(environment.replace("/srv/bulkops", str(served)))
-    ended = run_shell(line.strip().split(" ", 5)[5], served)
-    assert ended.returncode == 0, ended.stderr
+    command = line.strip().split(" ", 5)[5]
+    ended = run_shell(command, served, path="/usr/bin:/bin")  # as cron sets it
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
     assert imported(served)
     assert (served / "state" / "ledger.db").is_file()
+
+
+def test_the_line_of_cron_prints_the_summary_of_a_pass_with_problems(served: Path) -> None:
+    (line,) = blocks("text")
+    (served / "environment").write_text(f"BULKOPS_STATE={served}/state\n")
+    (served / "in" / "points-1.csv").write_text("customerprofileid,amount\nAnn,many\n")
+    ended = run_shell(line.strip().split(" ", 5)[5], served, path="/usr/bin:/bin")
+    assert "partner: 1 quarantined. State: refused." in ended.stdout
 
 
 def test_the_job_of_github_imports_a_file_and_shows_the_summary(served: Path) -> None:

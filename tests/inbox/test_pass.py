@@ -632,3 +632,26 @@ def test_a_file_that_a_killed_pass_set_aside_is_removed_or_gets_its_name(server:
     assert [note.split(":")[0] for note in result.notes] == [str(unknown), "points-2.csv"]
     assert states(desk.run()) == {"points-2.csv": "imported"}
     assert held(server.state)["Cem-aside", "5"] == 1
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".csv.gz"])
+def test_a_file_with_the_longest_name_is_divided_and_its_correction_is_recognised(
+    suffix: str, desk: InboxDesk, server: SandboxServer
+) -> None:
+    desk.files = [{**POINTS, "cumulative": True}]
+    desk.table = {"on_findings": "quarantine"}
+    desk.drop("points-1.csv", points(("Ann", "5")))
+    assert states(desk.run()) == {"points-1.csv": "imported"}
+    content = points(("Ann", "5"), ("Ben", "7"), ("Cem", "many")).encode()
+    name = f"points-{'ä' * ((255 - 7 - len(suffix)) // 2)}{suffix}"
+    desk.drop(name, gzip.compress(content) if suffix.endswith(".gz") else content)
+    result = desk.run()
+    assert states(result) == {name: "partial"}, result.files
+    assert balanced(result)
+    (rejected,) = (path for path in desk.kept("quarantine/*/*/*.rejected-*.csv") if ".reasons" not in path.name)
+    assert rejected.with_name(f"{rejected.name}.reasons.csv").exists()
+    desk.drop(rejected.name, rejected.read_text().replace("many", "9"))
+    assert states(desk.run()) == {rejected.name: "imported"}
+    assert held(server.state) == {("Ann", "5"): 1, ("Ben", "7"): 1, ("Cem", "9"): 1}
+    with desk.book() as book:
+        assert book.pending_rejects() == {}

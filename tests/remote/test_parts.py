@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from bulkops.remote.addresses import parsed
 from bulkops.remote.parts import part_name, recorded
 from bulkops.remote.sftp import SftpStore
 from bulkops.remote.uploads import upload
+from tests.remote.conftest import Bucket, run
 from tests.remote.servers import SftpPlace
 
 KILLED = """
@@ -82,6 +84,17 @@ def test_part_that_could_not_be_removed_after_an_error_is_removed_later(
     assert names(sftp) != []
     upload(local, parsed(sftp.address("b.csv")), replace=False)
     assert names(sftp) == ["b.csv"]
+
+
+def test_output_that_a_killed_process_did_not_upload_is_removed_after_30_days(bucket: Bucket, alone: Path) -> None:
+    staged = alone / "remote" / "out" / "0123"
+    for name in ("old.csv", "new.csv"):
+        (staged / f"{name}.windows").mkdir(parents=True)
+        (staged / f"{name}.part").write_bytes(b"rows")
+    for path in staged.glob("old.csv.*"):
+        os.utime(path, (time.time() - 31 * 86_400,) * 2)
+    assert run("snapshot", "--target", "sandbox", "--application", "1", "-o", bucket.address("account.json")).code == 0
+    assert sorted(path.name for path in staged.iterdir()) == ["new.csv.part", "new.csv.windows"]
 
 
 def test_file_with_a_very_long_name_is_uploaded(sftp: SftpPlace, local: Path) -> None:

@@ -22,6 +22,7 @@ from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import Clock, SystemClock
 from bulkops.configuration import Configuration, checked, read_config
 from bulkops.configuration_tables import INBOX_NAME, LENGTH, InboxTable
+from bulkops.documents import toml_line
 from bulkops.errors import BulkopsError, Interrupted, UsageError
 from bulkops.inbox.decisions import exit_of, seconds_of
 from bulkops.inbox.inboxes import STATES, Inbox, check_inbox, figures_of
@@ -85,7 +86,9 @@ def chosen_inboxes(config: Configuration, name: str | None) -> list[Inbox]:
                 f"{config.called(f'inbox.{each}')} must have a name of letters, digits, - and _, other than status."
             )
         table = checked(InboxTable, tables[each], config, ("inbox", each))
-        found.append(Inbox(name=each, table=table, root=config.folder))
+        line = toml_line(config.text, (*config.prefix, "inbox", each))
+        called = config.called(f"inbox.{each}", line)
+        found.append(Inbox(name=each, table=table, root=config.folder, called=called))
         check_inbox(found[-1])
         if "xlsx" in table.result:
             require_workbooks()

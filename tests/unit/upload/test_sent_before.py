@@ -268,6 +268,15 @@ def test_with_many_earlier_jobs_even_the_first_import_filters_them(
     assert names_compared(ledger, digests_of([("4",)], "code"))[0] == ["job-4"]
 
 
+def test_filter_of_jobs_in_another_order_is_not_used(ledger: Ledger) -> None:
+    names = [kept(ledger, f"job-{n}", digests_of([(f"{n}",)], "code")).id for n in range(3)]
+    digests = digests_of([("1",)], "code")
+    for order in (names, names, [names[1], names[0], names[2]]):
+        known = KnownJobs.of(order)
+        found = jobs_to_compare(ledger, job_of("any", 1).target_key, known, digests)
+    assert [known.names[place] for place in found.places()] == ["job-1"]
+
+
 @pytest.mark.parametrize("latest", [1, 1000])
 def test_filter_knows_the_digests_of_all_jobs_however_it_sorts_them(
     latest: int, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
