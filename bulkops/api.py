@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from bulkops.catalog import find_recipe
+from bulkops.chunking.cluster_plan import plan_on_cluster
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import SystemClock
@@ -124,15 +125,19 @@ def plan(
     options: Mapping[str, object] | None = None,
     max_rows: int | None = None,
     max_bytes: int = 50_000_000,
+    cluster: "str | DaskClient | None" = None,
 ) -> FilePlan:
     """Return the chunks of a file or a DataFrame, as byte ranges with checksums; nothing is sent.
 
-    `options` are as in `submit`.
+    `options` are as in `submit`, and `cluster` is as in `validate`.
     """
     found = _contract(contract)
     names = found.sent_names(query_texts(found, options or {}, place=found.name))
     with input_path(file) as path:
-        return plan_file(path, chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes), names=names)
+        limits = chunk_limits(found, max_rows=max_rows, max_bytes=max_bytes)
+        if cluster is None:
+            return plan_file(path, limits, names=names)
+        return plan_on_cluster(path, limits, cluster, names=names)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -2,20 +2,20 @@
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from html import escape
 from io import RawIOBase
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
 from bulkops.errors import DataError, InputUnreadable, LimitExceeded
 from bulkops.limits import MAX_HEADER_BYTES, TooLarge
-from bulkops.reading.records.boundaries import BLOCK, RecordBlock, counted_blocks, inside_quotes, record_ends
+from bulkops.reading.records.boundaries import BLOCK, counted_blocks, inside_quotes, record_ends
 from bulkops.reading.records.quoting import cells
 from bulkops.reading.sources import open_regular
 
@@ -87,25 +87,33 @@ def plan_file(path: Path, limits: ChunkLimits, *, names: Mapping[str, str] = Map
             header = read_header(file, path)
             sent = sent_header(header, names)
             reader = _HashingReader(file, pool, header)
-            builder = _ChunkBuilder(path, sent, limits, pool, start=len(header))
+            builder = ChunkBuilder(path, sent, limits, _Sums(pool, sent), start=len(header))
             try:
                 for block in counted_blocks(reader.read, size=BLOCK):
                     builder.add(block)
             except TooLarge as error:
                 raise LimitExceeded(f"{path}: {builder.place}: {error}.", hint=error.hint) from None
             chunks = builder.finish()
-            return FilePlan(
-                path=path,
-                bytes=reader.bytes,
-                sha256=reader.digest(),
-                records=sum(c.records for c in chunks),
-                header_end=len(header),
-                chunks=tuple(chunks),
-                sent_header=sent if sent != header else None,
-                names=names,
-            )
+            return plan_of(path, header, chunks, size=reader.bytes, sha256=reader.digest(), names=names)
     except OSError as error:
         raise InputUnreadable(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def plan_of(
+    path: Path, header: HeaderBytes, chunks: Sequence[PlannedChunk], *, size: int, sha256: str, names: Mapping[str, str]
+) -> FilePlan:
+    """Return the plan of a file with this header and these chunks."""
+    sent = sent_header(header, names)
+    return FilePlan(
+        path=path,
+        bytes=size,
+        sha256=sha256,
+        records=sum(c.records for c in chunks),
+        header_end=len(header),
+        chunks=tuple(chunks),
+        sent_header=sent if sent != header else None,
+        names=names,
+    )
 
 
 def read_header(file: RawIOBase, path: Path) -> bytes:
@@ -163,20 +171,73 @@ class _HashingReader:
         return self._hash.hexdigest()
 
 
-class _ChunkBuilder:
+class CountedBlock(Protocol):
+    """Records as `RecordBlock` has them; the bytes may be read only when they are needed."""
+
+    @property
+    def data(self) -> bytes:
+        """The bytes."""
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+
+    @property
+    def records(self) -> int:
+        """How many records end in it."""
+
+    @property
+    def whole(self) -> bool:
+        """False only if the last record of the file has no newline."""
+
+
+class Checksum(Protocol):
+    """The checksum of a chunk, which is computed meanwhile."""
+
+    def result(self) -> str:
+        """Return the SHA-256 in hexadecimal."""
+
+
+class ChunkSums(Protocol):
+    """Computes the checksums of chunks."""
+
+    def add(self, block: CountedBlock, start: int, end: int) -> None:
+        """Add some bytes of a block to the open chunk."""
+
+    def close(self, start: int, end: int) -> Checksum:
+        """Return the checksum of the open chunk, and begin the next one. The chunk has these bytes of the file."""
+
+
+class _Sums:
+    """Computes the checksums of chunks from the bytes of their blocks, in another thread."""
+
+    def __init__(self, pool: Executor, header: bytes) -> None:
+        self._pool = pool
+        self._header = header
+        self._hash = hashlib.sha256(header)
+
+    def add(self, block: CountedBlock, start: int, end: int) -> None:
+        self._pool.submit(self._hash.update, memoryview(block.data)[start:end])
+
+    def close(self, start: int, end: int) -> Checksum:  # noqa: ARG002 - the protocol names them
+        found = self._pool.submit(self._hash.hexdigest)
+        self._hash = hashlib.sha256(self._header)
+        return found
+
+
+class ChunkBuilder:
     """Divides blocks of whole records into chunks; stores only figures of the open chunk, not its bytes.
 
     `header` is sent with every chunk; the records begin at byte `start` of the file.
     """
 
-    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, pool: Executor, *, start: int) -> None:
-        self._pool = pool
+    def __init__(self, path: Path, header: bytes, limits: ChunkLimits, sums: ChunkSums, *, start: int) -> None:
+        self._sums = sums
         self._path = path
         self._header = header
         self._limits = limits
         self._records_max_bytes = limits.max_bytes - len(header)
-        # Each future is the checksum of its chunk.
-        self._chunks: list[tuple[PlannedChunk, Future[str]]] = []
+        self._chunks: list[tuple[PlannedChunk, Checksum]] = []
         self._offset = start
         self._first_record = 1
         self._open()
@@ -189,22 +250,20 @@ class _ChunkBuilder:
     def _open(self) -> None:
         self._start = self._offset
         self._records = 0
-        self._hash = hashlib.sha256(self._header)
 
-    def add(self, block: RecordBlock) -> None:
-        data = block.data
+    def add(self, block: CountedBlock) -> None:
+        """Add the next records of the file; DataError as for `plan_file`."""
         if not block.whole:
-            self._refuse_open_quote(data)
-            self._add_cutting(data, _ends_without_newline(data))
+            self._refuse_open_quote(block.data)
+            self._add_cutting(block, _ends_without_newline(block.data))
             return
-        fits = self._offset - self._start + len(data) <= self._records_max_bytes
+        fits = self._offset - self._start + block.size <= self._records_max_bytes
         if fits and self._records + block.records <= self._limits.max_records:
-            self._append(memoryview(data), block.records)
+            self._append(block, 0, block.size, block.records)
         else:
-            self._add_cutting(data, record_ends(data))
+            self._add_cutting(block, record_ends(block.data))
 
-    def _add_cutting(self, block: bytes, ends: list[int]) -> None:
-        view = memoryview(block)
+    def _add_cutting(self, block: CountedBlock, ends: list[int]) -> None:
         position = index = 0
         while index < len(ends):
             left = self._records_max_bytes - (self._offset - self._start)
@@ -213,16 +272,16 @@ class _ChunkBuilder:
             if stop <= index and self._records == 0:
                 self._refuse_large(self._first_record, ends[index] - position)
             if stop > index:
-                self._append(view[position : ends[stop - 1]], stop - index)
+                self._append(block, position, ends[stop - 1], stop - index)
                 position, index = ends[stop - 1], stop
             if index < len(ends):
                 self._refuse_parts()
                 self._close()
-        self._append(view[position:], 0)
+        self._append(block, position, block.size, 0)
 
-    def _append(self, data: memoryview, records: int) -> None:
-        self._pool.submit(self._hash.update, data)
-        self._offset += len(data)
+    def _append(self, block: CountedBlock, start: int, end: int, records: int) -> None:
+        self._sums.add(block, start, end)
+        self._offset += end - start
         self._records += records
 
     def _close(self) -> None:
@@ -235,11 +294,12 @@ class _ChunkBuilder:
             bytes=len(self._header) + self._offset - self._start,
             sha256="",
         )
-        self._chunks.append((chunk, self._pool.submit(self._hash.hexdigest)))
+        self._chunks.append((chunk, self._sums.close(self._start, self._offset)))
         self._first_record += self._records
         self._open()
 
     def finish(self) -> list[PlannedChunk]:
+        """Return all chunks."""
         if self._limits.whole or self._records:
             self._close()
         return [replace(chunk, sha256=digest.result()) for chunk, digest in self._chunks]

@@ -5,8 +5,11 @@ a range begins at the best guess: a reader that joins ranges compares the end of
 """
 
 import re
-from collections.abc import Callable, Iterator
-from itertools import islice
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -14,8 +17,23 @@ from bulkops.reading.records.json_quotes import LONGEST_JSON
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.structural_index import index_structure, offset_after_nth
 
+
+@dataclass(frozen=True)
+class Span:
+    """The bytes of a range: it begins with the record at `start`, and ends with the first record end at `end` or after.
+
+    Both are offsets in the file.
+    """
+
+    start: int
+    end: int
+
+
 ReadAt = Callable[[int, int], bytes]
 """Returns bytes of a file: their number and their offset are given, as for `os.pread`."""
+
+T = TypeVar("T")
+R = TypeVar("R", bound="RangeResult")
 
 _AFTER = 1 << 16
 """Bytes after a border that are searched for a record start."""
@@ -44,6 +62,49 @@ def range_starts(read: ReadAt, *, first: int, size: int, ranges: int, separator:
         if found is not None and low + found > starts[-1]:
             starts.append(low + found)
     return starts
+
+
+def spans_of(starts: Sequence[int], size: int) -> list[Span]:
+    """Return the ranges that begin at these offsets of a file with `size` bytes."""
+    return [Span(start, end) for start, end in pairwise([*starts, size])]
+
+
+class RangeResult(Protocol):
+    """The result of work on a range; `end` is the offset after its last record."""
+
+    @property
+    def end(self) -> int:
+        """The offset in the file."""
+
+
+def joined_ranges(
+    spans: Sequence[Span],
+    *,
+    ahead: int,
+    submit: Callable[[Span], T],
+    submit_first: Callable[[Span], T],
+    result: Callable[[T], R],
+    drop: Callable[[T], None],
+) -> Iterator[R]:
+    """Yield the results of ranges in file order; each range begins where the one before it ends.
+
+    `submit` starts the work on a range, at most `ahead` of them before the first result is needed. A range that begins
+    elsewhere than the one before it ends is given up by `drop`; `submit_first` starts it again, before all that waits.
+    """
+    waiting, submitted = deque(spans), deque[tuple[Span, T]]()
+    position = spans[0].start
+    while waiting or submitted:
+        while waiting and len(submitted) < ahead:
+            submitted.append((waiting[0], submit(waiting.popleft())))
+        span, work = submitted.popleft()
+        if position != span.start:
+            drop(work)
+            if position >= span.end:
+                continue
+            work = submit_first(Span(position, span.end))
+        found = result(work)
+        position = found.end
+        yield found
 
 
 def _best_start(near: bytes, border: int, separator: int, width: int) -> int | None:

@@ -5,12 +5,10 @@ are computed elsewhere.
 """
 
 import os
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -19,7 +17,7 @@ from bulkops.cluster import Cluster, opened_cluster
 from bulkops.errors import UsageError
 from bulkops.limits import adjustable
 from bulkops.reading.blocks import ContentReader
-from bulkops.reading.ranges import range_starts
+from bulkops.reading.ranges import Span, joined_ranges, range_starts, spans_of
 from bulkops.reading.sources import STDIN, Source
 from bulkops.remote.addresses import is_remote
 from bulkops.validation.block import BlockResult
@@ -29,7 +27,6 @@ from bulkops.validation.range_check import (
     CheckedRange,
     FileVersion,
     RangeTask,
-    Span,
     check_range,
     repeated_keys,
     sha256_of,
@@ -115,6 +112,18 @@ class _Range(NamedTuple):
     keys: "RemoteResult"
 
 
+class _Finished(NamedTuple):
+    """A checked range, and the future of its keys."""
+
+    checked: CheckedRange
+    keys: "RemoteResult"
+
+    @property
+    def end(self) -> int:
+        """The offset after the last record."""
+        return self.checked.end
+
+
 class ClusterExecutor:
     """Checks the blocks of files on a cluster."""
 
@@ -184,42 +193,35 @@ class _FileOnCluster:
             build=this_build(),
         )
 
-    def ranges(self) -> Iterator[tuple[CheckedRange, "RemoteResult"]]:
+    def ranges(self) -> Iterator[_Finished]:
         """Yield the results of all ranges in file order, each with the future of its keys."""
         starts = self._starts()
         yield from self._whole() if len(starts) < 2 else self._parts(starts)
 
-    def _whole(self) -> Iterator[tuple[CheckedRange, "RemoteResult"]]:
+    def _whole(self) -> Iterator[_Finished]:
         """Yield the only range of a file."""
-        found = self._submit(None)
-        checked = self._result(found.results)
-        self._reader.adopt(checked.size, checked.sha256)
-        yield checked, found.keys
+        found = self._result(self._submit(None))
+        self._reader.adopt(found.checked.size, found.checked.sha256)
+        yield found
 
-    def _parts(self, starts: list[int]) -> Iterator[tuple[CheckedRange, "RemoteResult"]]:
-        """Yield the ranges of a file; one that begins elsewhere than the range before it ends is checked again."""
+    def _parts(self, starts: list[int]) -> Iterator[_Finished]:
+        """Yield the ranges of a file."""
         assert self._task.version is not None
         size = self._task.version.size
         hashing = self._cluster.submit("hash-file", sha256_of, self._task.file, self._task.version)
-        waiting = deque(Span(start, end) for start, end in pairwise([*starts, size]))
-        submitted: deque[tuple[Span, _Range]] = deque()
-        position = starts[0]
-        while waiting or submitted:
-            while waiting and len(submitted) < _AHEAD * self._cluster.threads:
-                submitted.append((waiting[0], self._submit(waiting.popleft())))
-            span, found = submitted.popleft()
-            if position != span.start:
-                self._cluster.release(*found)
-                if position >= span.end:
-                    continue
-                found = self._submit(Span(position, span.end), first=True)
-            checked = self._result(found.results)
-            position = checked.end
-            if checked.failure is not None:
+        for found in joined_ranges(
+            spans_of(starts, size),
+            ahead=_AHEAD * self._cluster.threads,
+            submit=self._submit,
+            submit_first=partial(self._submit, first=True),
+            result=self._result,
+            drop=lambda given_up: self._cluster.release(*given_up),
+        ):
+            if found.checked.failure is not None:
                 # The size and the hash then cover the bytes that one machine reads before it stops.
-                whole = self._result(self._submit(None).results)
+                whole = self._result(self._submit(None)).checked
                 self._reader.adopt(whole.size, whole.sha256)
-            yield checked, found.keys
+            yield found
         self._reader.adopt(size, self._cluster.result(hashing, self._what))
 
     def _starts(self) -> list[int]:
@@ -251,10 +253,10 @@ class _FileOnCluster:
         self._cluster.release(checked)
         return _Range(results, keys)
 
-    def _result(self, results: "RemoteResult") -> CheckedRange:
-        checked: CheckedRange = self._cluster.result(results, self._what)
-        self._cluster.release(results)
-        return checked
+    def _result(self, found: _Range) -> _Finished:
+        checked: CheckedRange = self._cluster.result(found.results, self._what)
+        self._cluster.release(found.results)
+        return _Finished(checked, found.keys)
 
 
 def shared_file(source: Source) -> str:

@@ -20,6 +20,7 @@ import polars as pl
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.limits import Adjustable, TooLarge, limited_by
 from bulkops.reading.blocks import ContentReader, blocks
+from bulkops.reading.ranges import Span
 from bulkops.reading.records.layout import Block
 from bulkops.reading.records.structural_index import Offsets
 from bulkops.reading.sources import DAMAGED, ReadFailed, Source, open_regular, source_in
@@ -51,7 +52,7 @@ class FileVersion:
         """
         if is_remote(file):
             return None
-        with _opened(file) as opened:
+        with open_shared(file) as opened:
             return cls.of_opened(opened)
 
     @classmethod
@@ -59,17 +60,6 @@ class FileVersion:
         """Return the version of an open file."""
         found = os.fstat(opened.fileno())
         return cls(found.st_size, found.st_mtime_ns)
-
-
-@dataclass(frozen=True)
-class Span:
-    """The bytes of a range: it begins with the record at `start`, and ends with the first record end at `end` or after.
-
-    Both are offsets in the file.
-    """
-
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +159,7 @@ def _whole(task: RangeTask, context: Context) -> CheckedRange:
 
 
 def _part(task: RangeTask, span: Span, context: Context) -> CheckedRange:
-    with _opened(task.file) as stream:
+    with open_shared(task.file) as stream:
         stream.seek(span.start)
         reader = ContentReader(stream, hashed=False, start=span.start)
         width, until = len(context.columns), span.end - span.start
@@ -209,11 +199,12 @@ def _joined(keys: Sequence[tuple[KeyHashes, ...]]) -> tuple[KeyHashes, ...]:
 
 def sha256_of(file: str, version: FileVersion | None) -> str:
     """Return the SHA-256 of a file, in hexadecimal; InputUnreadable if it cannot be read or has changed."""
-    with unchanged(file, version), _opened(file) as stream:
+    with unchanged(file, version), open_shared(file) as stream:
         return hashlib.file_digest(cast("FileIO", stream), "sha256").hexdigest()
 
 
-def _opened(file: str) -> BinaryIO:
+def open_shared(file: str) -> BinaryIO:
+    """Return a regular file that this process and others read; InputUnreadable if it cannot be opened."""
     return Source(file, lambda: open_regular(Path(file))).open()
 
 

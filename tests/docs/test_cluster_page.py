@@ -43,7 +43,7 @@ def test_commands_and_the_example_in_python_give_the_report_of_one_machine(tmp_p
                 subprocess.run(words, cwd=folder, capture_output=True, check=False) for words in (command, alone)
             )
             assert (there.returncode, there.stderr, there.stdout) == (here.returncode, here.stderr, here.stdout)
-            assert (there.returncode, b"coupons" in there.stdout) == (1, True)
+            assert (there.returncode, bool(there.stdout)) == (0 if "plan" in command else 1, True)
         found: dict[str, object] = {}
         exec(example, found)
         assert str(found["report"]).startswith("ValidationReport(1 files, 39 records")

@@ -1,13 +1,14 @@
 """`bulkops plan`: show the chunks, requests and minimum duration of an import; sends nothing."""
 
 import shlex
+from collections.abc import Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bulkops.cli.options.common import chunk_options, json_option, limit_options
+from bulkops.cli.options.common import chunk_options, cluster_option, json_option, limit_options
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.paths import InputPath
 from bulkops.cli.output.console import console
@@ -17,6 +18,7 @@ from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules import Severity
 
 if TYPE_CHECKING:
+    from bulkops.chunking.limits import ChunkLimits
     from bulkops.chunking.plan import FilePlan
     from bulkops.chunking.schedule import Cost
     from bulkops.json_documents.files import PlanDocument
@@ -29,6 +31,7 @@ SHOWN = 20
 @click.argument("file", type=InputPath())
 @column_options
 @chunk_options
+@cluster_option
 @limit_options
 @json_option
 def command(
@@ -38,15 +41,15 @@ def command(
     chosen: dict[str, object],
     max_rows: int | None,
     max_bytes: int | None,
+    cluster: str | None,
     as_json: bool,
 ) -> None:
     """Show how FILE is split into requests, and the minimum time under the rate limit. Sends nothing."""
     from bulkops.chunking.limits import chunk_limits
-    from bulkops.chunking.plan import plan_file
     from bulkops.chunking.schedule import cost_of
 
     names = contract.sent_names(query_of(contract, chosen))
-    plan = plan_file(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names=names)
+    plan = _planned(file, chunk_limits(contract, max_rows=max_rows, max_bytes=max_bytes), names, cluster)
     _refuse_other_header(contract, plan)
     cost = cost_of(plan, contract.routes[0].readback)
     if as_json:
@@ -66,6 +69,17 @@ def command(
         out.result("Reconciliation: the API cannot return these rows; only amounts can be compared.")
     ids = [word for name in contract.routes[0].ids for word in (f"--{name}", "ID")]
     out.next_step = shlex.join(["bulkops", "import", contract.name, str(file), *ids])
+
+
+def _planned(file: Path, limits: "ChunkLimits", names: Mapping[str, str], cluster: str | None) -> "FilePlan":
+    """Plan a file, here or on a cluster."""
+    if cluster is None:
+        from bulkops.chunking.plan import plan_file
+
+        return plan_file(file, limits, names=names)
+    from bulkops.chunking.cluster_plan import plan_on_cluster
+
+    return plan_on_cluster(file, limits, cluster, names=names)
 
 
 def _document(contract: Contract, plan: "FilePlan", cost: "Cost") -> "PlanDocument":

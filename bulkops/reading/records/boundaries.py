@@ -54,6 +54,11 @@ class RecordBlock:
     records: int
     whole: bool = True
 
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.data)
+
 
 def counted_blocks(read: Callable[[int], bytes], *, size: int = BLOCK) -> Iterator[RecordBlock]:
     """Yield all bytes that `read` returns, in blocks of whole records.
@@ -114,6 +119,14 @@ def _ends_of_long(data: bytes) -> list[int]:
     blank = (sizes == 1) | ((sizes == 2) & (array[starts] == ord("\r"))) if len(ends) else np.zeros(0, np.bool_)
     found: list[int] = ends[~blank].tolist()
     return found
+
+
+def has_blank_line(data: bytes) -> bool:
+    """Return whether a line of `data` outside quotes is blank."""
+    if not (data.startswith(_BLANK) or b"\n\n" in data or b"\n\r\n" in data):
+        return False
+    ends = _line_ends(data)
+    return any(data[start:end] in _BLANK for start, end in zip([0, *ends], ends, strict=False))
 
 
 def inside_quotes(data: bytes) -> bool:
