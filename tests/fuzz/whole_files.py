@@ -21,7 +21,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Damage:
-    """One kind of damage, with its outcome; a report has at least one of the `codes`, and no other code.
+    """One kind of damage: the change, all codes that a report may have (it has at least one), and the outcome.
 
     `one_column` is the outcome in a file of one column, in which any text may be a record. `after` is the repaired
     file, made of the file before.
