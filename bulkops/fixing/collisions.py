@@ -106,7 +106,7 @@ def _trials(
             more, rekeyed = np.zeros(0, np.int64), np.frombuffer(log.rekeyed + b"\0", np.uint8)
             scan_of_copy = None
             if log.rekeyed:
-                scan_of_copy = scan_file(contract, stream_source(source.path, copy), now=options.now)
+                scan_of_copy = scan_file(contract, stream_source("The repaired copy", copy), now=options.now)
                 sharing = np.unique(origins.records(scan_of_copy.sharing))
                 more = sharing[rekeyed.take(sharing, mode="clip") == 1]
             if len(more):

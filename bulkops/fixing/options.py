@@ -16,8 +16,8 @@ class FixOptions:
 
     `zone` applies to dates without an offset, `day_first` to dates with no other evidence of their order. `end_of_day`:
     an end date without a time means the end of that day. `encoding` is the encoding of bytes that are not UTF-8.
-    `renames` maps header names to the new column names. `now` is the present time for the findings of the copy; no
-    repair depends on it.
+    `renames` maps header names to the new column names. `now` is the present time for the report of the copy; without
+    it there is none. No repair depends on it.
     """
 
     unsafe: bool = False

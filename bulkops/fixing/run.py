@@ -52,7 +52,7 @@ def fix_file(
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
         left = _finish_copy(contract, copy, origins, target, options, scan=scan_of_copy, unchanged=unchanged)
-    report.clean = None if left is scan else left.report
+    report.left = left.report
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
     return report

@@ -40,6 +40,8 @@ from bulkops.validation.report_builder import ReportBuilder
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators.model.contract import Contract, Unique
 
+EXAMPLES = 20
+"""Examples of each rule in the report: the first one is shown, and all columns to rename are named."""
 _SAMPLE = 4096
 """Bytes of lines that are not UTF-8, used to guess their encoding."""
 _MISREAD = {"STR101", "STR102", "STR104", "STR105", "STR106", "STR107", "STR116", "FIL108"}
@@ -65,7 +67,7 @@ class FileScan:
     have. `decimal_ids` are the columns of ids that became numbers, such as 100200.0. `last_record` is the last record
     with a value, from 1. `dropped` are the positions of columns to remove although they contain values. `records` is
     the number of records. `by_comma`: commas separate the cells of all records, but another sign separates the names of
-    the header. `report` is the validation report of a file without findings.
+    the header. `report` is the validation report of a file without repeated keys.
     """
 
     file_start: FileStart
@@ -165,9 +167,10 @@ def scan_file(
     """Read a file once and return its scan; InputUnreadable if it cannot be read.
 
     `renames` maps header names to the new column names. `decoded_from` is the encoding from which the source was
-    decoded. `now` is the present time; None to accept dates in the past.
+    decoded. `now` is the present time for a validation report; without it there is none, and dates in the past are
+    accepted.
     """
-    settings = ValidationSettings(max_findings=0, renames=renames, now=now)
+    settings = ValidationSettings(max_findings=0 if now is None else EXAMPLES, renames=renames, now=now)
     builder = ReportBuilder(contract, source, settings, None)
     collector = _BlockCollector(contract)
     with opened(source) as stream:
@@ -187,7 +190,7 @@ def scan_file(
         surplus = frozenset()
     repeats, sharing = collector.repeats()
     codes = frozenset(collector.codes | set(builder.findings.nonzero_counts()))
-    clean = not codes and not collector.repeated
+    complete = now is not None and not collector.repeated
     return FileScan(
         file_start=builder.file_start,
         evidence=_evidence(builder, collector.codes, watcher, forms, decoded_from),
@@ -204,7 +207,7 @@ def scan_file(
         last_record=_last_record(builder.profile),
         by_comma=forms.all_by_comma,
         records=collector.count,
-        report=builder.report(size=reader.size, sha256=reader.sha256) if clean else None,
+        report=builder.report(size=reader.size, sha256=reader.sha256) if complete else None,
     )
 
 

@@ -28,8 +28,8 @@ class Change(NamedTuple):
 class FixReport:
     """The number of changes. `changed` counts records, `counts` counts changes by rule.
 
-    `removed` counts records and blank lines, `blank_lines` only the latter. `clean` is the validation report of a copy
-    that was scanned and has no findings.
+    `removed` counts records and blank lines, `blank_lines` only the latter. `left` is the validation report of the copy
+    if its scan is one: a copy with repeated keys is not compared with itself again.
     """
 
     records: int = 0
@@ -37,7 +37,7 @@ class FixReport:
     removed: int = 0
     blank_lines: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    clean: FileReport | None = None
+    left: FileReport | None = None
 
 
 @dataclass

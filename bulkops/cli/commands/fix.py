@@ -16,7 +16,12 @@ from bulkops.cli.options.environment import option, own_option
 from bulkops.cli.options.paths import FilePath, FileWord
 from bulkops.cli.output.console import console, line
 from bulkops.cli.output.files import is_device, output_permit, refuse_archive, refuse_existing, whole_files
-from bulkops.cli.output.remaining_findings import clean_report, print_remaining, typed_options, validate_copy
+from bulkops.cli.output.remaining_findings import (
+    print_remaining,
+    report_of_copy,
+    typed_options,
+    validate_copy,
+)
 from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import UsageError
 from bulkops.remote.paths import path_of
@@ -99,7 +104,7 @@ def command(
     from bulkops.reading.sources import expand
 
     keep_freed_memory()
-    options = _options(**chosen)
+    options = _options(mask=mask, **chosen)
     if output == STDOUT and as_json:
         raise UsageError("--json and -o - cannot both write to stdout.", hint="Name a file with -o.")
     sources = expand([file])
@@ -129,6 +134,7 @@ def command(
 
 def _options(
     *,
+    mask: bool,
     unsafe: bool,
     time_zone: str | None,
     date_order: str | None,
@@ -148,7 +154,7 @@ def _options(
         end_of_day=end_of_day,
         encoding=encoding_named(encoding) if encoding else None,
         renames=_renames(renames),
-        now=SystemClock().now(),
+        now=None if mask else SystemClock().now(),
     )
 
 
@@ -179,10 +185,10 @@ def _write(
     with whole_files(targets, permit) as (*listed, out):
         log = _ChangeLog(listed[0] if listed else None, mask=view.mask, diff=view.diff, err=output == STDOUT)
         report = fix_file(contract, source, out, options=options, log=log)
-        if spooled and report.clean is None:
+        if spooled and report.left is None:
             left = validate_copy(contract, stream_source(str(output), out), mask=view.mask)
-    if report.clean is not None:
-        left = clean_report(report.clean, str(output))
+    if report.left is not None:
+        left = report_of_copy(report.left, str(output))
     return report, left or validate_copy(contract, file_source(output), mask=view.mask)
 
 

@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from bulkops.reading.sources import Source
     from bulkops.validation.findings import FileReport, Finding
 
-_EXAMPLES = 20
-"""Examples of each rule; the first one is shown, and all columns to rename are named."""
-
 _FOLLOWS = "see the findings that explain it"
 _WRONG_NAMES = frozenset({"HDR101", "HDR102"})
 """Rules of names that the contract does not have; one command renames all of them."""
@@ -24,14 +21,15 @@ _WRONG_NAMES = frozenset({"HDR101", "HDR102"})
 def validate_copy(contract: Contract, copy: "Source", *, mask: bool) -> "FileReport":
     """Return the findings of a repaired copy, with a few examples of each rule."""
     from bulkops.clock import SystemClock
+    from bulkops.fixing.scan import EXAMPLES
     from bulkops.validation.engine import validate_files
     from bulkops.validation.settings import ValidationSettings
 
-    settings = ValidationSettings(max_findings=_EXAMPLES, now=SystemClock().now(), mask=mask)
+    settings = ValidationSettings(max_findings=EXAMPLES, now=SystemClock().now(), mask=mask)
     return validate_files(contract, [copy], settings=settings).files[0]
 
 
-def clean_report(report: "FileReport", path: str) -> "FileReport":
+def report_of_copy(report: "FileReport", path: str) -> "FileReport":
     """Return the report of a copy that was validated while it was repaired, and record it in the journal."""
     from bulkops.validation.engine import record_report
 

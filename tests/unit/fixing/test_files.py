@@ -342,21 +342,26 @@ def test_record_that_the_copy_shows_to_be_quoted_as_a_whole_is_repaired_in_the_s
 
 
 @pytest.mark.parametrize(
-    ("data", "clean"),
+    ("data", "found"),
     [
-        (b"value,limitval\n ABCD,1\nEFGH, 2\n", True),
-        (b"value,limitval\n ABCD,1\nEFGH,x\n", False),
-        (b"value,limitval\n ABCD,1\nabcd,2\n", False),
-        (b"value,limitval,expirydate\n ABCD,1,2020-01-01T00:00:00Z\n", False),
-        (b"value;limitval\nABCD;1\n", True),
+        (b"value,limitval\n ABCD,1\nEFGH, 2\n", set()),
+        (b"value,limitval\n ABCD,1\nEFGH,x\n", {"TYP101"}),
+        (b"value,limitval,expirydate\n ABCD,1,2020-01-01T00:00:00Z\n", {"DAT105"}),
+        (b"value;limitval\nABCD;1;2\n", {"STR102"}),
+        (b"value,limitval\nABCD,x\n", {"TYP101"}),
     ],
 )
-def test_report_of_a_copy_without_findings_is_that_of_its_validation(data: bytes, clean: bool) -> None:
+def test_report_of_a_copy_is_that_of_its_validation(data: bytes, found: set[str]) -> None:
     now = datetime(2026, 11, 30, tzinfo=UTC)
-    after, _, report = fixed(data, FixOptions(now=now))
-    settings = ValidationSettings(now=now)
+    after, changes, report = fixed(data, FixOptions(now=now))
+    settings = ValidationSettings(now=now, max_findings=20)
     validated = validate_files(CONTRACTS["coupons"], [source_of(after)], settings=settings).files[0]
-    assert clean == (not validated.counts)
-    assert (None if report.clean is None else replace(report.clean, path="memory.csv")) == (
-        validated if clean else None
+    assert set(validated.counts) == found
+    assert (None if report.left is None else replace(report.left, path="memory.csv")) == (
+        validated if changes else None
     )
+
+
+def test_copy_with_repeated_keys_has_no_report_of_its_scan() -> None:
+    data = b"value,limitval\nABCD, 1\nABCD,2\n"
+    assert fixed(data, FixOptions(now=datetime(2026, 11, 30, tzinfo=UTC)))[2].left is None
