@@ -1,12 +1,14 @@
 """Two imports of one file and ledger, touched from outside: nothing is lost or doubled with exit 0, in all contracts.
 
-The events: kills, signals, readers that close their pipes, a full disk under the ledger, and changes of the file.
+The events: kills, signals, a suspended process, readers that close their pipes, a full disk under the ledger, a lost
+folder of the ledger, a lost network, other commands on the same ledger, and changes of the file.
 """
 
 import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,9 +31,10 @@ from bulkops_validators.model.contract import Mode
 from tests.cli.running import KEY, Shell
 from tests.crash.endings import rows_of_chunks
 from tests.crash.truth import ALL, Case, Rows
+from tests.postgres.proxy import Door, door_to
 
 RECORDS = 40
-DISK = "3m"
+DISK = "8m"
 GOOD_CODES = frozenset({0, 1, 2, 3, 4, 5, 130, -signal.SIGKILL, -signal.SIGHUP, -signal.SIGTERM, -signal.SIGINT})
 """The documented codes, and signals that arrive before Python has installed a handler."""
 RESUMES = 8
@@ -47,6 +50,7 @@ class Story:
     shell: Shell
     file: Path
     seed: int
+    door: Door
     versions: dict[str, bytes] = field(default_factory=dict)
     running: list[subprocess.Popen[bytes]] = field(default_factory=list)
     readers: list[int] = field(default_factory=list)
@@ -64,11 +68,25 @@ class Story:
         part.replace(self.file)
 
     def words(self) -> list[str]:
+        """Return an import of the file, with options drawn at random, or a recipe that imports it."""
         ids = [word for name, value in self.case.ids.items() for word in (f"--{name}", str(value))]
+        if self.chance.random() < SHARE_OF_RECIPES:
+            return ["run", str(self.recipe()), "--settle", "0.6", "--json"]
+        more = self.chance.choice(([], [], ["--reconcile"], ["--concurrency", "3"]))
         return [
             "import", self.case.contract, str(self.file), *ids, "--max-rows", "10", "--settle", "0.6", "--json",
-            "--again", "--leave-unfinished", "--max-removals", "100%",
+            "--again", "--leave-unfinished", "--max-removals", "100%", *more,
         ]  # fmt: skip
+
+    def recipe(self) -> Path:
+        """Write a recipe with one step that imports the file."""
+        step = {
+            "contract": self.case.contract, "file": str(self.file), "ids": dict(self.case.ids), "max_rows": 10,
+            "again": True, "leave_unfinished": True, "max_removals": "100%", "reconcile": False,
+        }  # fmt: skip
+        path = self.folder / "recipe.yaml"
+        path.write_text(json.dumps({"name": "nightly", "steps": [step]}))
+        return path
 
     def start(self) -> None:
         """Start an import with pipes as streams; their readers stay open until an event closes them."""
@@ -131,9 +149,84 @@ def replace_file(story: Story) -> None:
     story.write(other.read_bytes())
 
 
+def grow_in_place(story: Story) -> None:
+    """Append to the file in two steps, so that its last record is incomplete for a moment."""
+    if not story.file.exists():
+        return
+    more = story.case.write(story.folder / "more.csv", records=3, seed=story.chance.randrange(1000)).read_bytes()
+    more = more.partition(b"\n")[2]
+    middle = story.chance.randrange(1, len(more))
+    for part in (more[:middle], more[middle:]):
+        content = story.file.read_bytes() + part
+        story.versions[hashlib.sha256(content).hexdigest()] = content
+        with story.file.open("ab", buffering=0) as file:
+            file.write(part)
+        time.sleep(story.chance.uniform(0, 0.3))
+
+
+def cut_file(story: Story) -> None:
+    """Replace the file by its first bytes, as a broken copy does."""
+    if story.file.exists() and (data := story.file.read_bytes()):
+        story.write(data[: story.chance.randrange(len(data))])
+
+
+def delete_file(story: Story) -> None:
+    story.file.unlink(missing_ok=True)
+
+
+def touch_file(story: Story) -> None:
+    """Change the times and the inode of the file, but not its bytes."""
+    if story.file.exists():
+        story.write(story.file.read_bytes())
+
+
+def suspend(story: Story) -> None:
+    """Stop a process for a while, as a laptop does that sleeps."""
+    process = story.chance.choice(story.running)
+    process.send_signal(signal.SIGSTOP)
+    time.sleep(story.chance.uniform(0.5, 5))
+    process.send_signal(signal.SIGCONT)
+
+
+def cut_connections(story: Story) -> None:
+    story.door.cut()
+
+
+def lose_network(story: Story) -> None:
+    """Refuse all connections for a while."""
+    story.door.close()
+    time.sleep(story.chance.uniform(0.2, 3))
+    story.door.open()
+
+
+def delete_ledger_folder(story: Story) -> None:
+    """Delete the locks, the rate slots, the digests and the saved files."""
+    shutil.rmtree(story.shell.state / "ledger", ignore_errors=True)
+
+
+def meddle(story: Story) -> None:
+    """Run another command on the same ledger."""
+    others = (
+        ("jobs", "resume", "--all"), ("jobs", "list"), ("jobs", "show", "--history"), ("ledger", "check"),
+        ("ledger", "backup", str(story.folder / f"{story.chance.randrange(10**6)}.zip")), ("ledger", "prune", "--yes"),
+        ("report", "-o", str(story.folder / f"{story.chance.randrange(10**6)}.html")), ("doctor",),
+    )  # fmt: skip
+    words = story.chance.choice(others)
+    done = story.run(*words)
+    assert done.returncode in GOOD_CODES, (words, done.returncode, done.stderr)
+
+
 EVENTS: tuple[Callable[[Story], None], ...] = (
-    kill, kill, hang_up, close_pipes, fill_disk, free_disk, append_records, replace_file,
+    kill, kill, hang_up, close_pipes, fill_disk, free_disk, append_records, replace_file, grow_in_place, cut_file,
+    delete_file, touch_file, suspend, cut_connections, lose_network, delete_ledger_folder, meddle, meddle,
 )  # fmt: skip
+FAULTS = (
+    "imports@2=cut:committed,imports@3={slow},imports@5=503:after,imports=slow:0.3",
+    "imports@1=cut:before,imports@2=503:after,exports@1=503:before,imports=slow:0.3",
+    "imports@1=429:1,imports@2=truncate,imports@4=cut:committed,imports@5={slow},imports=slow:0.3",
+    "imports@p0.3=cut:committed,exports@p0.2=cut:before,imports=slow:0.4",
+)
+SHARE_OF_RECIPES = 0.25
 
 
 @contextmanager
@@ -153,12 +246,17 @@ def tell(case: Case, folder: Path, seed: int) -> None:
     """Run two imports under events drawn from a seed, resume them, and compare the ledger with the target."""
     chance = random.Random(seed)
     state = folder / "state"
-    with small_disk(state) as mounted, SandboxServer(rate_limit=0, key=KEY) as sandbox:
-        story = Story(case, folder, chance, Shell(state, sandbox.base_url), folder / "in.csv", seed)
+    with (
+        small_disk(state) as mounted,
+        SandboxServer(rate_limit=0, key=KEY) as sandbox,
+        door_to(int(sandbox.base_url.rpartition(":")[2])) as door,
+    ):
+        shell = Shell(state, f"http://127.0.0.1:{door.port}")
+        story = Story(case, folder, chance, shell, folder / "in.csv", seed, door)
         story.write(case.write(folder / "first.csv", records=RECORDS, seed=seed).read_bytes())
         before = case.held(sandbox)
         slow = chance.choice(("slow:8", "slow:2", "slow:1"))
-        sandbox.set_faults(f"imports@2=cut:committed,imports@3={slow},imports@5=503:after,imports=slow:0.3")
+        sandbox.set_faults(chance.choice(FAULTS).format(slow=slow))
         events = [event for event in EVENTS if mounted or event not in (fill_disk, free_disk)]
         codes = touched(story, chance.sample(events, chance.randrange(1, 4)))
         sandbox.set_faults(None)
@@ -192,7 +290,9 @@ def resumed(story: Story) -> int:
         for job in jobs:
             bytes_of = story.folder / f"{job['job']}.csv"
             bytes_of.write_bytes(story.versions[job["file"]["sha256"]])
-            story.run("jobs", "resume", job["job"], "--file", str(bytes_of))
+            done = story.run("jobs", "resume", job["job"], "--file", str(bytes_of))
+            if "Resuming it would restore older content" in done.stderr:
+                story.run("jobs", "cancel", job["job"])
     return story.run("jobs", "resume", "--all", "--json").returncode
 
 
