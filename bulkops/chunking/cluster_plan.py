@@ -22,17 +22,15 @@ from bulkops.limits import adjustable
 from bulkops.reading.ranges import Span, joined_ranges, range_starts, spans_of
 from bulkops.reading.sources import open_regular
 from bulkops.remote.paths import RemotePath
+from bulkops.validation.on_cluster import range_bytes
 from bulkops.validation.range_check import FileVersion, sha256_of, this_build
 
 if TYPE_CHECKING:
     from bulkops.cluster import DaskClient, RemoteResult
 
-_LEAST_BYTES, _MOST_BYTES = 16 << 20, 256 << 20
-"""Minimum and maximum size of a range."""
-_RANGES_PER_THREAD = 12
 _AHEAD = 3
 """Ranges submitted for each thread."""
-_HASHED_BYTES = 64 << 20
+HASHED_BYTES = 64 << 20
 """Bytes of the chunks that one task computes the checksums of."""
 
 
@@ -49,12 +47,12 @@ def plan_on_cluster(
     """
     refuse_odd_file(path)
     with opened_cluster(cluster) as opened:
-        found = None if isinstance(path, RemotePath) else _planned(path, limits, opened, names)
+        found = None if isinstance(path, RemotePath) else planned_in_ranges(path, limits, opened, names)
     return found or plan_file(path, limits, names=names)
 
 
-def _planned(path: Path, limits: ChunkLimits, cluster: Cluster, names: Mapping[str, str]) -> FilePlan | None:
-    """Return the plan of a file; None if this process must plan it."""
+def planned_in_ranges(path: Path, limits: ChunkLimits, cluster: Cluster, names: Mapping[str, str]) -> FilePlan | None:
+    """Return the plan of a local file; None if its ranges do not show the chunks of one machine."""
     try:
         with open_regular(path) as file:
             header, version = read_header(file, path), FileVersion.of_opened(file)
@@ -80,7 +78,7 @@ def _spans(file: FileIO, header: bytes, size: int, threads: int) -> list[Span]:
     """Return the ranges of the records of a file; at most one if it is small."""
     if size <= len(header):
         return []
-    length = min(max(size // (_RANGES_PER_THREAD * threads), _LEAST_BYTES), _MOST_BYTES)
+    length = range_bytes(size, threads)
     starts = range_starts(
         partial(_read_at, file),
         first=len(header),
@@ -153,7 +151,7 @@ class _RemoteSums:
     def close(self, start: int, end: int) -> "_PlacedSum":
         batch, number = self._batch, len(self._batch.chunks)
         batch.chunks.append((start, end))
-        if sum(last - first for first, last in batch.chunks) >= _HASHED_BYTES:
+        if sum(last - first for first, last in batch.chunks) >= HASHED_BYTES:
             self._submit()
         return _PlacedSum(self, batch, number)
 

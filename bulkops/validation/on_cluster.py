@@ -55,6 +55,17 @@ _FEW_KEYS = 250_000
 """With fewer keys, one worker compares them."""
 
 
+def range_bytes(size: int, threads: int) -> int:
+    """Return the size of the ranges of a file with `size` bytes."""
+    return min(max(size // (_RANGES_PER_THREAD * threads), _LEAST_BYTES), _MOST_BYTES)
+
+
+def key_parts(records: int, threads: int) -> int:
+    """Return in how many parts the keys of so many records are compared."""
+    needed, useful = -(-records // _KEYS_PER_PART), records // _FEW_KEYS
+    return max(1, needed, min(threads, useful))
+
+
 class ClusterKeys:
     """The keys of one uniqueness rule; they stay on the workers that computed them."""
 
@@ -74,7 +85,8 @@ class ClusterKeys:
         """Return the repeated keys: equal keys are sent to the same worker, which compares them."""
         if not self._ranges:
             return {}
-        cluster, parts = self._cluster, self._parts()
+        cluster = self._cluster
+        parts = key_parts(sum(each.records for each in self._ranges), cluster.threads)
         split = [cluster.submit("split-keys", split_keys, each.keys, each.rule, parts) for each in self._ranges]
         starts = [each.start for each in self._ranges]
         found = []
@@ -88,12 +100,6 @@ class ClusterKeys:
     def close(self) -> None:
         """Free the memory of the workers."""
         self._cluster.release(*(each.keys for each in self._ranges))
-
-    def _parts(self) -> int:
-        """Return in how many parts the keys are compared."""
-        count = sum(each.records for each in self._ranges)
-        needed, useful = -(-count // _KEYS_PER_PART), count // _FEW_KEYS
-        return max(1, needed, min(self._cluster.threads, useful))
 
 
 class _RangeKeys(NamedTuple):
@@ -232,7 +238,7 @@ class _FileOnCluster:
         short = adjustable().record_bytes < self._builder.settings.block_bytes
         if version is None or short or not reader.divisible:
             return [start.offset]
-        size = min(max(version.size // (_RANGES_PER_THREAD * self._cluster.threads), _LEAST_BYTES), _MOST_BYTES)
+        size = range_bytes(version.size, self._cluster.threads)
         with self._builder.source.open() as file:
             return range_starts(
                 partial(_read_at, file),

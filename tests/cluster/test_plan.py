@@ -17,6 +17,7 @@ from bulkops.chunking import cluster_plan, range_counts
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.errors import BulkopsError, InputUnreadable
+from bulkops.validation import on_cluster
 from bulkops.validation.range_check import FileVersion
 from tests.cli.running import Inside
 from tests.cluster.clusters import threaded_cluster
@@ -60,11 +61,11 @@ def test_plan_of_any_file_is_the_same_in_ranges_of_any_size() -> None:
         with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
             path = Path(folder) / "f.csv"
             path.write_bytes(text_of(files))
-            patch.setattr(cluster_plan, "_LEAST_BYTES", sizes.choice((15, 60, 200)))
-            patch.setattr(cluster_plan, "_HASHED_BYTES", sizes.choice((1, 100, 1 << 20)))
+            patch.setattr(on_cluster, "_LEAST_BYTES", sizes.choice((15, 60, 200)))
+            patch.setattr(cluster_plan, "HASHED_BYTES", sizes.choice((1, 100, 1 << 20)))
             patch.setattr(range_counts, "BLOCK", sizes.choice((5, 40, 1 << 18)))
             patch.setattr(range_counts, "_READ", sizes.choice((3, 1 << 20)))
-            there = outcome(lambda: cluster_plan._planned(path, limits, cluster, {"one": "1"}))
+            there = outcome(lambda: cluster_plan.planned_in_ranges(path, limits, cluster, {"one": "1"}))
             if there is not None:
                 in_ranges += 1
                 assert there == outcome(lambda: plan_file(path, limits, names={"one": "1"}))
@@ -74,7 +75,7 @@ def test_plan_of_any_file_is_the_same_in_ranges_of_any_size() -> None:
 
 
 def test_command_and_python_print_the_plan_of_one_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster_plan, "_LEAST_BYTES", 3000)
+    monkeypatch.setattr(on_cluster, "_LEAST_BYTES", 3000)
     file, inside = tmp_path / "coupons.csv", Inside(tmp_path / "state")
     file.write_text(multiline(300), encoding="utf-8")
     with threaded_cluster(2) as address:
