@@ -58,7 +58,8 @@ def test_check_of_all_contracts_and_unusual_files_is_identical(project: Path, in
     assert ended.code == 2  # a damaged file
     assert len(ended.json["files"]) > 40
     assert len({code for file in ended.json["files"] for code in file["counts"]}) > 50
-    on_both(inside, address, *config)
+    text = on_both(inside, address, *config, str(project / "stores"), str(project / "coupons" / "bad.csv"))
+    assert "3 files checked." in text.err
 
 
 def test_check_with_a_baseline_and_an_account_is_identical(
