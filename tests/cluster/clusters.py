@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+FREE_PORT = "127.0.0.1:0"
+"""An address for the pages of a scheduler: with the default port, two test processes at a time fail."""
+
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 60) -> None:
     """Wait until a condition is true; AssertionError if that takes too long."""
@@ -27,8 +30,8 @@ def threaded_cluster(workers: int) -> Iterator[str]:
     from distributed import LocalCluster
 
     start: Any = LocalCluster
-    options = {"n_workers": workers, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
-    with start(protocol="tcp://", **options) as cluster:
+    options = {"n_workers": workers, "threads_per_worker": 1, "processes": False, "dashboard_address": FREE_PORT}
+    with start(protocol="tcp://", host="127.0.0.1", **options) as cluster:
         yield str(cluster.scheduler_address)
 
 
@@ -43,7 +46,8 @@ class ProcessCluster:
     def start_scheduler(self, **environment: str) -> None:
         """Start the scheduler and wait for its address."""
         known = self.folder / "scheduler.json"
-        self._start("scheduler", "--port", "0", "--scheduler-file", str(known), **environment)
+        pages = ("--dashboard-address", FREE_PORT)
+        self._start("scheduler", "--port", "0", *pages, "--scheduler-file", str(known), **environment)
         wait_until(known.exists)
         self.address = str(json.loads(known.read_text())["address"])
 
