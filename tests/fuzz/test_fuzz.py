@@ -73,6 +73,7 @@ def test_commands_end_with_a_documented_exit_code_and_no_traceback(files: Random
         (invariants.repair, "referrals", b'\nattributes\texpirydate\t"'),
         (invariants.repair, "referrals", b"A|\xe0\n|\r\x1c|\rA"),
         (invariants.validation, "stores", b'store_integration_id\na\n"\xef\xbf\xbeA"\ry"z\n\rb,c\r\x1a'),
+        (invariants.repair, "loyalty-tiers", b'?"customerprofileid ,a,b,subledgerid"\r\n"a\rb",2030'),
     ],
 )
 def test_files_that_broke_an_invariant_before(check: Check, contract: str, data: bytes) -> None:

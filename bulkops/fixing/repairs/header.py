@@ -29,6 +29,8 @@ _QUOTES = {"STR104", "STR105", "STR106", "STR107"}
 _IN_FRONT = {"FIL103", "FIL105", "FIL108", "STR103", "HDR109", "HDR111"}
 _OF_RECORDS = {"FIL112", "HDR113", "HDR114"}
 """Causes of findings in records; their repairs are logged with the records."""
+_NOT_OF_LINE = _IN_FRONT | _OF_RECORDS | {"HDR112"}
+"""Notices without a field that do not show the header line before and after."""
 
 
 def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
@@ -45,28 +47,57 @@ def repaired_header(file_start: FileStart, shape: RecordShape) -> bytes:
 
 
 def header_repairs(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[AppliedRepair, int]]:
-    """Yield each change in front of the records, with its line: the notices that the repaired file no longer has."""
+    """Yield each change in front of the records, with its line: the notices that the repaired file no longer has.
+
+    A notice about the whole line names its first defect only, and stays if another one is left. If a name is spelled
+    otherwise and no other change shows the line, such a notice shows it.
+    """
     header = file_start.header
     assert header is not None
+    names = _names(header, shape)
+    shown = False
+    for repair, line in _decisions(file_start, shape):
+        shown = shown or repair.column is None
+        yield repair, line
+    kept = []
+    for notice, removed in _judged(file_start, shape):
+        texts = _before_and_after(notice, file_start, shape, names)
+        if texts[0] == texts[1]:
+            continue
+        whole = notice.field is None and notice.code not in _NOT_OF_LINE
+        if removed:
+            shown = shown or whole
+            yield AppliedRepair(notice.code, *texts, notice.column), notice.line or 1
+        elif whole and not notice.code.startswith("HDR"):
+            kept.append((AppliedRepair(notice.code, *texts, notice.column), notice.line or 1))
+    if kept and not shown and _respelled(file_start, shape, names):
+        yield kept[0]
+
+
+def _judged(file_start: FileStart, shape: RecordShape) -> Iterator[tuple[Notice, bool]]:
+    """Yield each notice in front of the records, and whether the repaired file no longer has it."""
     after = read_header(repaired_header(file_start, shape).rstrip(b"\r\n"), shape.contract)
     left = Counter((fault.code, fault.column) for fault in after.faults)
-    names = _names(header, shape)
-    yield from _decisions(file_start, shape)
     for notice in file_start.notices:
-        place = None if notice.field is None else notice.field - 1
         if notice.code == "HDR104":
-            omitted = place in shape.omitted
+            removed = notice.field is not None and notice.field - 1 in shape.omitted
         elif notice.code in _OF_RECORDS or (notice.code == "HDR111" and keeps_preamble(file_start, shape)):
-            omitted = False
+            removed = False
         elif notice.code == "HDR112":
-            omitted = bool(shape.dropped)
+            removed = bool(shape.dropped)
         else:
-            omitted = notice.code in _IN_FRONT or not left[notice.code, notice.column]
+            removed = notice.code in _IN_FRONT or not left[notice.code, notice.column]
             left[notice.code, notice.column] -= 1
-        if omitted:
-            texts = _before_and_after(notice, file_start, shape, names)
-            if texts[0] != texts[1]:
-                yield AppliedRepair(notice.code, *texts, notice.column), notice.line or 1
+        yield notice, removed
+
+
+def _respelled(file_start: FileStart, shape: RecordShape, names: tuple[str, ...]) -> bool:
+    """Return whether a name that stays the same is spelled otherwise, for example without a misplaced quote."""
+    header = file_start.header
+    assert header is not None
+    fields = enumerate(spelled_names(file_start.header_line.rstrip(b"\r\n"), header))
+    same = ((i, raw) for i, raw in fields if i not in shape.omitted and names[i] == header.names[i])
+    return any(_spelled(raw, header, i, names[i], shape) != raw for i, raw in same)
 
 
 def refuse_unreadable_start(path: str, file_start: FileStart, shape: RecordShape, start: bytes) -> None:

@@ -199,6 +199,23 @@ def test_cells_made_readable_by_a_file_repair_are_repaired_in_the_same_run(data:
     assert fixed(once, options)[:2] == (once, [])
 
 
+@pytest.mark.parametrize(
+    ("contract", "header", "after"),
+    [
+        ("loyalty-tiers", b'?"customerprofileid ,a,b,subledgerid"', b'?"customerprofileid ,a,b,subledgerid'),
+        ("coupons", b'val"ue,x"y,code', b'value,x"y,code'),
+    ],
+)
+def test_header_with_one_of_two_misplaced_quotes_removed_lists_this_change(
+    contract: str, header: bytes, after: bytes
+) -> None:
+    written, changes, _ = fixed(header + b"\n", contract=contract)
+    assert written == after + b"\n"
+    assert [(change.code, change.before, change.after) for change in changes if change.column is None] == [
+        ("STR104", header.decode(), after.decode())
+    ]
+
+
 def test_repeated_header_with_a_blank_first_name_is_removed() -> None:
     out, changes, _ = fixed(b",item\n,A\n,item\nx,B\n", contract="collections")
     assert (out, codes(changes)) == (b",item\n,A\nx,B\n", ["HDR110"])
