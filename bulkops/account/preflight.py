@@ -67,7 +67,7 @@ class Preflight:
         hint = f"If the account is correct, give --accept {codes}."
         if self.of_target:
             first = next(each for each in self.report.findings if each.severity is Severity.ERROR and not each.record)
-            return UsageError(f"{_sentence(first.message)} Nothing was sent.", hint=f"Correct the ids. {hint}")
+            return UsageError(f"{sentence(first.message)} Nothing was sent.", hint=f"Correct the ids. {hint}")
         does_not = "does not fit" if self.report.errors == 1 else "do not fit"
         cells = counted(self.report.errors, "cell")
         message = f"{self.report.path}: {cells} {does_not} the account. Nothing was sent."
@@ -328,6 +328,6 @@ def _is_sandbox(account: Account, needs: Needs) -> bool:
     return bool((application and application.sandbox) or (program and program.sandbox))
 
 
-def _sentence(text: str) -> str:
+def sentence(text: str) -> str:
     """Return the message of a finding as a complete sentence."""
     return text[:1].upper() + text[1:] + ("" if text.endswith((".", "?")) else ".")

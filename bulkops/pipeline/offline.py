@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bulkops.account.checks import KnownNames, facts_of
 from bulkops.account.model import Account
-from bulkops.account.preflight import FAMILY, Preflight
+from bulkops.account.preflight import FAMILY, SHOWN_FINDINGS, Preflight, sentence
 from bulkops.errors import BulkopsError, DataError, GuardRefused, InputUnreadable, UsageError
 from bulkops.pipeline.importing import NO_RECORDS
 from bulkops.recipe import Step
@@ -18,9 +18,6 @@ from bulkops.validation.settings import ValidationSettings
 from bulkops.wording import counted
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.rules import Severity
-
-SHOWN_FINDINGS = 20
-"""Maximum number of examples of a rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +56,7 @@ def offline_error(found: Preflight) -> BulkopsError | None:
     errors = [each for each in report.findings if each.severity is Severity.ERROR]
     of_target = next((each for each in errors if each.record is None and each.code.startswith(FAMILY)), None)
     if of_target is not None:
-        message = f"{of_target.message[:1].upper()}{of_target.message[1:].removesuffix('.')}. Nothing was sent."
+        message = f"{sentence(of_target.message)} Nothing was sent."
         return UsageError(message, hint="Correct the ids, or write a new snapshot with `bulkops snapshot`.")
     return DataError(
         f"{report.path}: {counted(report.errors, 'error')}. Nothing was sent.",
