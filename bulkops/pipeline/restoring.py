@@ -1,6 +1,5 @@
 """Restore the rows that existed before a job and that the job changed; its undo then deletes the rows it created."""
 
-import secrets
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -31,7 +30,7 @@ from bulkops.undoing.undo_jobs import refuse_unsettled
 from bulkops.undoing.work import NothingLeft
 from bulkops.upload.job_files import before_path
 from bulkops.upload.options import RunOptions
-from bulkops.upload.start import contract_of, new_job, refuse_changed_file, target_of
+from bulkops.upload.start import contract_of, new_id, new_job, refuse_changed_file, target_of
 from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import Guards, open_client
 from bulkops.writing import whole_file
@@ -101,7 +100,7 @@ def _restore_changed_rows(
             rows = _changed_rows(earlier, before, client)
         if rows is None:
             return None
-        file = before.with_name(f"restored-{secrets.token_hex(2)}.csv")
+        file = before.with_name(f"{new_id('restored', clock.now())}.csv")
         with whole_file(file) as out:
             write_csv(rows, out, header=True)
         stack.callback(_remove_unless_known, file, ledger)

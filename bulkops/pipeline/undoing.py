@@ -28,11 +28,10 @@ from bulkops.undoing.undo_jobs import (
     removing_of,
     undo_context,
     undo_entry,
-    undo_name,
 )
 from bulkops.undoing.work import Left, NothingLeft, Removing, UndoFacts
 from bulkops.upload.options import RunOptions
-from bulkops.upload.start import contract_of, target_of
+from bulkops.upload.start import contract_of, new_id, target_of
 from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import lock_job, open_client
 
@@ -61,7 +60,7 @@ def undo_by_removal(
         stack.enter_context(lock_job(earlier, ledger))
         refuse_unsettled(ledger, earlier)
         target, client = _opened(stack, earlier, ledger, open_target, clock, stop, observer)
-        name = undo_name(earlier, clock.now())
+        name = new_id(f"undo-{earlier.contract}", clock.now())
         context = undo_context(name, earlier, also=also, run=run, client=client, ledger=ledger)
         stack.enter_context(ledger.exclusive(name, what=f"Job {name}"))
         removing = removing_of(context)

@@ -1,9 +1,8 @@
 """Create the job of an undo, and open it again to resume it."""
 
-import secrets
 from collections.abc import Collection
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from bulkops.errors import UsageError
 from bulkops.ledger.job_documents import job_state
@@ -46,11 +45,6 @@ def refuse_unsettled(ledger: LedgerReader, job: JobEntry) -> None:
                 f"Job {other.id} already undoes job {job.id}, and is not finished.",
                 hint=f"Resume it with `bulkops jobs resume {other.id}`, or cancel it.",
             )
-
-
-def undo_name(job: JobEntry, now: datetime) -> str:
-    """Return the name of a new job that undoes a job."""
-    return f"undo-{job.contract}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 def undo_context(

@@ -27,6 +27,11 @@ RANDOM_BYTES = 4
 """Random bytes of a job's id, which jobs of the same second need."""
 
 
+def new_id(kind: str, now: datetime) -> str:
+    """Return the id of a new job: its kind, the second in which it began, and random digits."""
+    return f"{kind}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(RANDOM_BYTES)}"
+
+
 def new_job(
     contract: Contract,
     plan: FilePlan,
@@ -58,7 +63,7 @@ def new_job(
     if plan.sent_header is not None:
         settings[SENT_HEADER] = plan.sent_header.decode()
     return JobEntry(
-        id=f"{contract.name}-{now.astimezone(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(RANDOM_BYTES)}",
+        id=new_id(contract.name, now),
         created=now,
         contract=contract.name,
         mode=contract.mode.value,

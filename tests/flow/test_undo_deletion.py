@@ -1,5 +1,6 @@
 """`jobs undo` of coupons, referrals and cards: it deletes exactly the rows that the job created."""
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -63,6 +64,7 @@ def test_undo_of_coupons_deletes_the_batch_of_the_job_and_no_other_code(
     )
     ended = undone(shell, job)
     assert (ended.code, ended.json["state"], ended.json["undoes"]) == (0, "done", job), ended.err
+    assert re.fullmatch(r"undo-coupons-\d{8}-\d{6}-[0-9a-f]{8}", ended.json["job"])
     assert ended.json["reconciliation"]["verdict"] == "proved"
     assert (ended.json["undo"]["records"], ended.json["undo"]["requests"], ended.json["undo"]["others"]) == (2, 1, 1)
     assert live(sandbox) == ["OLD-1", "OLD-2"]
