@@ -79,7 +79,7 @@ def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
 
 def _shape(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> RecordShape:
     header = scan.file_start.header
-    if header is None or any(fault.code == "HDR107" for fault in header.faults):
+    if header is None or any(notice.code in {"HDR107", "HDR117"} for notice in scan.file_start.notices):
         raise DataError(f"{source.path} has no usable header.", hint="Run `bulkops validate` to see the findings.")
     return RecordShape(
         contract=contract,
