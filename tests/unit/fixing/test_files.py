@@ -307,6 +307,21 @@ def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
         fixed(data, contract="loyalty-tiers")
 
 
+def test_header_whose_repair_would_open_a_quote_is_refused() -> None:
+    # Four quotes end the header on its line; without that of the second name, the last one would enclose its end.
+    data = b'value,start"date,"1,500","a\n""b",5,6,7\n'
+    with pytest.raises(DataError, match="an invalid quote in the header would enclose the first records"):
+        fixed(data)
+
+
+def test_required_cell_of_blanks_stays_as_it_is_beside_a_line_that_is_divided() -> None:
+    data = "identifier,state\nCARD-1, active\rCARD-2,\u2028\nCARD-3,\u2028\n".encode()
+    after, changes, _ = fixed(data, contract="loyalty-cards")
+    assert after == "identifier,state\nCARD-1,active\nCARD-2,\u2028\nCARD-3,\u2028\n".encode()
+    assert codes(changes) == ["FIL108", "TYP107"]
+    assert fixed(after, contract="loyalty-cards")[:2] == (after, [])
+
+
 @pytest.mark.parametrize("behind", [b",", b"\n", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(
     "name", [b"\xff\xfe", b"\xff\xfe\0\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-"]
