@@ -307,6 +307,16 @@ def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
         fixed(data, contract="loyalty-tiers")
 
 
+def test_padded_name_with_an_open_quote_is_corrected_with_unsafe_only() -> None:
+    data = b'" value,limitval\nABCD,1 \n'
+    after, changes, _ = fixed(data)
+    assert (after, codes(changes)) == (b'" value,limitval\nABCD,1\n', ["TYP107"])
+    after, changes, _ = fixed(data, UNSAFE)
+    assert (after, codes(changes)) == (b'"value",limitval\nABCD,1\n', ["STR105", "HDR105", "TYP107"])
+    after, changes, _ = fixed(data, replace(SAFE, renames={" value": "value"}))
+    assert after == b'"value",limitval\nABCD,1\n'
+
+
 def test_header_whose_repair_would_open_a_quote_is_refused() -> None:
     # Four quotes end the header on its line; without that of the second name, the last one would enclose its end.
     data = b'value,start"date,"1,500","a\n""b",5,6,7\n'
