@@ -58,6 +58,7 @@ def rewrite(
         writer.write(opening)
         if writer.origins is not None:
             writer.origins.moved = moved + file_start.lines - len(opening.splitlines())
+            writer.origins.opening = len(opening)
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - file_start.offset, len(block.data)

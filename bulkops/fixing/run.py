@@ -51,8 +51,7 @@ def fix_file(
         unchanged = scan if not report.counts else None
         options = replace(options, renames={})
         target = RepairWriter(out, log, report)
-        feeds = _feeds_of_header(scan)
-        left = _finish_copy(contract, copy, origins, target, options, feeds, scan=scan_of_copy, unchanged=unchanged)
+        left = _finish_copy(contract, copy, origins, target, options, scan=scan_of_copy, unchanged=unchanged)
     report.left = left.report
     if _readable_after_rewrite(scan):
         _refuse_other_records(source.path, report, found=left.records)
@@ -129,21 +128,16 @@ def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
         )
 
 
-def _feeds_of_header(scan: FileScan) -> int:
-    """Return the number of line feeds inside the names of a header."""
-    return scan.file_start.header_line.rstrip(b"\r\n").count(b"\n")
-
-
-def _refuse_other_form(scan: FileScan, feeds: int) -> None:
+def _refuse_other_form(scan: FileScan, opening: int) -> None:
     """Raise DataError if the lines of a copy end, or its columns are separated, otherwise than those written.
 
-    Carriage returns alone end the lines if quotes enclose all line feeds. The header ends in a record, and has more
-    than `feeds` line feeds, if a repair leaves a single quote open. If no column is known, the records show what
-    separates the columns.
+    Carriage returns alone end the lines if quotes enclose all line feeds. The header does not end after the bytes of
+    `opening` if a repair leaves a quote open, or closes one around a line end. If no column is known, the records show
+    what separates the columns.
     """
-    if _feeds_of_header(scan) > feeds:
+    if scan.file_start.header is not None and scan.file_start.offset != opening:
         raise DataError(
-            "After the repair, an invalid quote in the header would enclose the first records.",
+            "After the repair, invalid quotes would end the header in another place.",
             hint="Correct the header line; `bulkops validate` shows which quotes in it are invalid.",
         )
     if scan.file_start.form.returns_only:
@@ -175,7 +169,6 @@ def _finish_copy(
     origins: Origins,
     writer: RepairWriter,
     options: FixOptions,
-    feeds: int,
     *,
     scan: FileScan | None = None,
     unchanged: FileScan | None = None,
@@ -185,13 +178,12 @@ def _finish_copy(
     Records removed, joined, divided or completed are evidence for the repair of others, so one repair may make another
     possible.
 
-    `scan` is the scan of the copy if it is known; `unchanged` too, if the last pass changed nothing. `feeds` is the
-    number of line feeds inside the header of the file.
+    `scan` is the scan of the copy if it is known; `unchanged` too, if the last pass changed nothing.
     """
     source = stream_source("The repaired copy", copy)
     scan = unchanged or scan or scan_file(contract, source, now=options.now)
     if unchanged is None:
-        _refuse_other_form(scan, feeds)
+        _refuse_other_form(scan, origins.opening)
         if _may_change(scan, options):
             with temporary_file() as following:
                 later, before = Origins(), writer.report.counts.total()
@@ -200,13 +192,13 @@ def _finish_copy(
                 if kept is not None:
                     rewrite(contract, source, scan, target, options, earlier=origins, kept=kept)
                 if writer.report.counts.total() > before:
-                    return _finish_copy(contract, following, later, writer, options, feeds)
+                    return _finish_copy(contract, following, later, writer, options)
     if options.unsafe and needs_second_pass(scan):
         with temporary_file() as following:
             later = Origins(origins.moved)
             target = RepairWriter(following, writer.log, writer.report, later)
             write_second_pass(contract, source, scan, target, origins)
-            return _finish_copy(contract, following, later, writer, options, feeds)
+            return _finish_copy(contract, following, later, writer, options)
     copy.seek(0)
     shutil.copyfileobj(copy, writer.out, BLOCK_BYTES)
     return scan

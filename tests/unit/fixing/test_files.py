@@ -317,10 +317,17 @@ def test_padded_name_with_an_open_quote_is_corrected_with_unsafe_only() -> None:
     assert after == b'"value",limitval\nABCD,1\n'
 
 
-def test_header_whose_repair_would_open_a_quote_is_refused() -> None:
-    # Four quotes end the header on its line; without that of the second name, the last one would enclose its end.
-    data = b'value,start"date,"1,500","a\n""b",5,6,7\n'
-    with pytest.raises(DataError, match="an invalid quote in the header would enclose the first records"):
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Four quotes end the header on its line; without that of the second name, the last one encloses its end.
+        b'value,start"date,"1,500","a\n""b",5,6,7\n',
+        # Without the first quote, the carriage return ends the header.
+        b'# made by a tool\n"value;limitval;;attribute\rs",,,\n',
+    ],
+)
+def test_header_that_would_end_in_another_place_after_its_repair_is_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="invalid quotes would end the header in another place"):
         fixed(data)
 
 
