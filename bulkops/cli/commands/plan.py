@@ -12,6 +12,7 @@ from bulkops.cli.options.common import chunk_options, cluster_option, json_optio
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.paths import InputPath
 from bulkops.cli.output.console import console
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import DataError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
@@ -73,6 +74,7 @@ def command(
 
 def _planned(file: Path, limits: "ChunkLimits", names: Mapping[str, str], cluster: str | None) -> "FilePlan":
     """Plan a file without the checksums of chunks, here or on a cluster."""
+    keep_freed_memory()
     if cluster is None:
         from bulkops.chunking.plan import plan_file
 
