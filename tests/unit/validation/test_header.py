@@ -104,7 +104,7 @@ def test_masked_findings_of_contested_columns_contain_no_value() -> None:
     assert "'Code' and 'Value'" in fault.message
 
 
-@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=str)
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
 def test_plain_header_has_no_error_and_needs_every_required_column(contract: Contract) -> None:
     names, plain = contract.column_names, 0
     for chosen in chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1)):
