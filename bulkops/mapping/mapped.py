@@ -1,5 +1,4 @@
 """Map a step to a file: the import file, its origins, and the books of its rows."""
-# ruff: noqa: S608 - checked expressions and quoted names enter the SQL
 
 import hashlib
 import json
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
@@ -18,13 +17,13 @@ from bulkops.errors import DataError, UsageError
 from bulkops.mapping.controls import Control, check_controls, sums_of
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
-from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
-from bulkops.origins import METADATA, SourceOrigins, origins_path
+from bulkops.mapping.result import MappingResult
+from bulkops.mapping.staging import Opened, Staged, open_source, stage
+from bulkops.origins import SourceOrigins, origins_path
 from bulkops.private import private_folder
 from bulkops.recipe import Step
 from bulkops.recipe_source import SourceSpec
-from bulkops.sources.table import LINE, PART, SourcePart
-from bulkops.sql import literal, quoted
+from bulkops.sources.table import SourcePart
 from bulkops.wording import counted
 from bulkops.writing import OWN_ONLY, Permit, keep, part_file
 
@@ -188,10 +187,10 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
         refuse_unused(mapping)
         _refuse_many(engine, mapping, staged[SOURCE])
         with located(engine, mapping, staged[SOURCE]):
-            result = _MappingResult(engine, mapping, texts, space.folder)
+            result = MappingResult(engine, mapping, texts, space.folder, source=staged[SOURCE])
             used, records = result.write()
         found = MappedFile(
-            path=path, key=key, sha256=sha256_of(result.csv), records=records, source_rows=staged[SOURCE].rows,
+            path=path, key=key, sha256=result.sha256, records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
         found = _controlled(step, engine, found, written=result.csv)
@@ -223,53 +222,6 @@ def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
         )
 
 
-class _MappingResult:
-    """The result of a mapping in the workspace: the CSV and the origins, before they get their names."""
-
-    def __init__(self, engine: Engine, mapping: StepMapping, texts: list[str], folder: Path) -> None:
-        self._engine = engine
-        self._mapping = mapping
-        self._folder = folder
-        self.csv = folder / "mapped.csv"
-        self.origins = ""
-        names = mapping.step.mapped_columns
-        if len(names) == 1:  # a blank cell alone would be a blank line, not a record
-            texts = [f"coalesce({text}, '')" for text in texts]
-        self._cells = ", ".join(f"{text} AS {quoted(name)}" for name, text in zip(names, texts, strict=True))
-
-    def write(self) -> tuple[int, int]:
-        """Write the CSV; return the number of source rows in records, and of records."""
-        mapping = self._mapping
-        if mapping.in_order:
-            records = self._copy_csv(f"SELECT {self._cells} {mapping.rows_clause()}")
-            self.origins = f"SELECT {PART}, {LINE} {mapping.rows_clause()}"
-            return records, records
-        result = self._folder / "result.parquet"
-        rows = f"SELECT {self._cells}, {mapping.origin_columns()} {mapping.rows_clause()}{mapping.order_clause()}"
-        self._copy(rows, result, "FORMAT parquet, COMPRESSION lz4")
-        read = f"read_parquet({literal(str(result))})"
-        names = ", ".join(quoted(name) for name in mapping.step.mapped_columns)
-        records = self._copy_csv(f"SELECT {names} FROM {read}")
-        self.origins = f"SELECT {PART}, {LINE}{', _rows' if mapping.group else ''} FROM {read}"
-        used = f"SELECT unnest(_rows) AS r FROM {read}" if mapping.group else f"SELECT {ROW} AS r FROM {read}"
-        return self._engine.number(f"SELECT count(DISTINCT r) FROM ({used})"), records
-
-    def _copy_csv(self, rows: str) -> int:
-        return self._copy(rows, self.csv, "FORMAT csv, HEADER true, QUOTE '\"', ESCAPE '\"', NULLSTR ''")
-
-    def _copy(self, rows: str, path: Path, options: str) -> int:
-        """Write the rows of a query to a file, and return their number."""
-        path.unlink(missing_ok=True)
-        return self._engine.number(f"COPY ({rows}) TO {literal(str(path))} ({options})")
-
-    def write_origins(self, facts: Mapping[str, Any]) -> Path:
-        """Write the origins with their metadata to the workspace."""
-        path = self._folder / "origins.parquet"
-        stored = f"KV_METADATA {{{METADATA}: {literal(json.dumps(facts))}}}"
-        self._copy(self.origins, path, f"FORMAT parquet, COMPRESSION zstd, {stored}")
-        return path
-
-
 def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
     """Return a mapped file with its control totals and sums."""
     file = written or found.path
@@ -277,7 +229,7 @@ def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path 
     return replace(found, controls=controls, sums=sums_of(step, engine, file))
 
 
-def _store(result: _MappingResult, found: MappedFile, permit: Permit) -> None:
+def _store(result: MappingResult, found: MappedFile, permit: Permit) -> None:
     """Give the files of a result their names: the origins first, so that a mapped file always has them."""
     facts = {
         "key": found.key,

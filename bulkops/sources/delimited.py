@@ -187,7 +187,7 @@ def frames_of(source: Source, dialect: Dialect, part: int) -> Iterator[pl.DataFr
     """Yield the records as frames with their origin; DataError names the line of a malformed record."""
     with source.open() as stream:
         stream.read(dialect.mark)
-        reader = ContentReader(stream, dialect.form)
+        reader = ContentReader(stream, dialect.form, hashed=False)
         _skip(reader, dialect.skipped)
         try:
             yield from _frames(reader, source.path, dialect, part)
