@@ -3,23 +3,25 @@
 import compileall
 import os
 import subprocess
+import sysconfig
 import venv
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = (ROOT / "bulkops", ROOT / "validators")
+PACKAGES = (ROOT / "bulkops", ROOT / "validators", Path(sysconfig.get_path("purelib")))
 
 
 @cache
 def environment(**more: str) -> dict[str, str]:
     """Return the environment in which `python -m bulkops` runs this working copy, from bytecode.
 
-    Installers write bytecode, and what we are measured against has it. A working copy has none where
-    PYTHONDONTWRITEBYTECODE is set, and each start would compile a hundred modules.
+    pip writes bytecode. A working copy has none where PYTHONDONTWRITEBYTECODE is set, and libraries have none where uv
+    installed them; each start would then compile hundreds of modules.
     """
     for package in PACKAGES:
-        compileall.compile_dir(package, quiet=1)
+        # Some libraries have files for other versions of Python.
+        compileall.compile_dir(package, quiet=2)
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators")]), **more}
 
 
