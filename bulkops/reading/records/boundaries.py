@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK = 1 << 20
 INDEXED = 1 << 16
-"""Minimum number of bytes whose record ends are found with the structural index. Small files work without numpy."""
+"""Minimum number of bytes in which the structural index finds record ends. Small files work without numpy."""
 _OTHERS = bytes(b for b in range(256) if b not in b'"\n')
 _BLANK = (b"\n", b"\r\n")
 
