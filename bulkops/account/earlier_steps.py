@@ -27,6 +27,13 @@ class EarlierValues:
     files: tuple[Path, ...]
     steps: tuple[int, ...]
 
+    @property
+    def place(self) -> str:
+        """The steps in words."""
+        numbers = ", ".join(map(str, self.steps))
+        steps = f"{'step' if len(self.steps) == 1 else 'steps'} {numbers}" if numbers else "an earlier step"
+        return f"{steps} of the recipe"
+
     def absent(self, file: Path, column: str) -> Sequence[str]:
         """Return the distinct values of a file's column that no earlier file has, in order.
 

@@ -108,7 +108,7 @@ def check_import(
     message before them. AccessRefused if the key is not accepted.
     """
     before = reader.requests
-    present = _columns_of(file, contract) if columns is None else columns
+    present = columns_of(file, contract) if columns is None else columns
     needs = needs_of(contract, ids, present)
     if needs.readable and search:
         say(f"Preflight: reading the target, with at most {MAX_REQUESTS} requests.")
@@ -146,6 +146,27 @@ def merged(report: FileReport, found: FileReport) -> FileReport:
         findings=(*report.findings, *found.findings),
         severities={**report.severities, **found.severities},
     )
+
+
+def sought_values(column: str, absent: Sequence[str], search: KeySearch | None) -> Sequence[str]:
+    """Return the values of a column that are searched in the account because no earlier step creates them.
+
+    They are none if there are too many of them.
+    """
+    if search is None or search.column != column or len(absent) > MAX_KEYS:
+        return ()
+    return [value for value in absent if len(value) >= search.shortest]
+
+
+def not_imported(
+    column: str, earlier: EarlierValues, absent: Sequence[str], *, besides: Collection[str] = ()
+) -> WrongValues:
+    """Return the values of a column that no earlier step creates as wrong, except those in `besides`."""
+    if len(absent) > MOST_ABSENT:
+        text = f"more than {MOST_ABSENT:,} values of {column} are not in {earlier.place}"
+        return WrongValues(column=column, values=None, fault=NameFault("ACC134", text))
+    fault = NameFault("ACC134", f"is not in {earlier.place}")
+    return WrongValues(column=column, values=set(absent) - set(besides), fault=fault)
 
 
 class _Collecting:
@@ -212,7 +233,7 @@ def _of_target(contract: Contract, file: Path, faults: Sequence[NameFault]) -> F
     )
 
 
-def _columns_of(file: Path, contract: Contract) -> Collection[str]:
+def columns_of(file: Path, contract: Contract) -> Collection[str]:
     """Return the contract's columns that a file has; none if it cannot be read, because validation reports that."""
     try:
         with file_source(file).open() as stream:
@@ -271,17 +292,10 @@ class _Searches:
         if column == self.needs.profiles:
             self.profiles(absent)
             return
-        numbers = ", ".join(map(str, earlier.steps))
-        steps = f"{'step' if len(earlier.steps) == 1 else 'steps'} {numbers}" if numbers else "an earlier step"
-        if len(absent) > MOST_ABSENT:
-            text = f"more than {MOST_ABSENT:,} values of {column} are not in {steps} of the recipe"
-            self.wrong.append(WrongValues(column=column, values=None, fault=NameFault("ACC134", text)))
-            return
         exist: set[str] = set()
-        if search is not None and search.column == column and len(absent) <= MAX_KEYS and not self.reader.broken:
-            exist = {value for value, exists in self._keys(search, absent) if exists}
-        fault = NameFault("ACC134", f"is not in {steps} of the recipe")
-        self.wrong.append(WrongValues(column=column, values=set(absent) - exist, fault=fault))
+        if (sought := sought_values(column, absent, search)) and search is not None and not self.reader.broken:
+            exist = {value for value, exists in self._keys(search, sought) if exists}
+        self.wrong.append(not_imported(column, earlier, absent, besides=exist))
 
     def _keys(self, search: KeySearch, values: Sequence[str]) -> Sequence[tuple[str, bool]]:
         """Return whether each code or card exists; nothing if they could not be searched."""

@@ -216,7 +216,8 @@ class RecipeRun:
         step, target = ended.step, self._target_of(ended.step)
         if not self._is_sent(step, target):
             return ended
-        found = offline.findings(step, step.file, target.ids)
+        earlier = earlier_values(self.recipe, ended.number, self.target.ids)
+        found = offline.findings(step, step.file, target.ids, earlier)
         if (error := offline_error(found)) is None:
             return ended
         self.observe(step).checked(found)
@@ -281,7 +282,7 @@ class RecipeRun:
             reader,
             accept=accept,
             search=False,  # earlier steps may create the profiles and cards
-            earlier=self._earlier_values(ended.number, step),
+            earlier=earlier_values(self.recipe, ended.number, self.target.ids),
             say=self.observe(step).note,
         )
         error = preflight.error()
@@ -295,29 +296,6 @@ class RecipeRun:
         """Return whether this run is to send records of a step: no earlier run completed it."""
         earlier = self._earlier(step, target)
         return step.expect == "done" and (earlier is None or earlier.open or not self._counts(earlier, step))
-
-    def _earlier_values(self, number: int, step: Step) -> dict[str, EarlierValues]:
-        """Return the values that the steps before a step create for its columns, if their files are known.
-
-        Columns that no step of the recipe fills with new entities are left out.
-        """
-        found = {}
-        for column in CONTRACTS[step.contract].columns:
-            if (made := column.created_by) is None:
-                continue
-            creating = {n: each for n, each in enumerate(self.recipe.steps, 1) if self._creates(each, made, step)}
-            earlier = {n: each for n, each in creating.items() if n < number}
-            if creating and all(each.file != Path() for each in earlier.values()):
-                files = tuple(each.file for each in earlier.values())
-                found[column.name] = EarlierValues(made.column, files, tuple(earlier))
-        return found
-
-    def _creates(self, step: Step, made: CreatedBy, user: Step) -> bool:
-        """Return whether a step creates the entities that a column of another step refers to."""
-        if step.contract != made.contract or step.expect != "done":
-            return False
-        ids, wanted = self._target_of(step).ids, self._target_of(user).ids
-        return all(ids.get(name) == wanted.get(name) for name in made.ids)
 
     def _target_of(self, step: Step) -> Target:
         return replace(self.target, ids=step_ids(step, self.target.ids))
@@ -454,6 +432,31 @@ def step_ids(step: Step, given: Mapping[str, int]) -> dict[str, int]:
     own = set(step.ids)
     routes = [set(route.ids) for route in CONTRACTS[step.contract].routes]
     return dict(step.ids) if own in routes else {**given, **step.ids}
+
+
+def earlier_values(recipe: Recipe, number: int, given: Mapping[str, int]) -> dict[str, EarlierValues]:
+    """Return the values that the steps before a step create for its columns, if their files are known.
+
+    `given` are the ids that steps may lack. Columns that no step of the recipe fills with new entities are left out.
+    """
+    user, found = recipe.steps[number - 1], {}
+    for column in CONTRACTS[user.contract].columns:
+        if (made := column.created_by) is None:
+            continue
+        creating = {n: each for n, each in enumerate(recipe.steps, 1) if _creates(each, made, user, given)}
+        earlier = {n: each for n, each in creating.items() if n < number}
+        if creating and all(each.file != Path() for each in earlier.values()):
+            files = tuple(each.file for each in earlier.values())
+            found[column.name] = EarlierValues(made.column, files, tuple(earlier))
+    return found
+
+
+def _creates(step: Step, made: CreatedBy, user: Step, given: Mapping[str, int]) -> bool:
+    """Return whether a step creates the entities that a column of another step refers to."""
+    if step.contract != made.contract or step.expect != "done":
+        return False
+    ids, wanted = step_ids(step, given), step_ids(user, given)
+    return all(ids.get(name) == wanted.get(name) for name in made.ids)
 
 
 def contradictions(recipe: Recipe, given: Mapping[str, int]) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.account.preflight import MAX_KEYS
 from bulkops.sandbox.serve import SandboxServer
-from tests.cli.running import KEY, Ended, Shell
+from tests.cli.running import KEY, Ended, Inside, Shell
 
 COUPONS = 'value,attributes\nCODE-1,"{""category"": ""x""}"\nCODE-2,"{""categroy"": ""x""}"\n'
 
@@ -170,3 +171,89 @@ def test_a_plan_with_a_snapshot_needs_no_target_and_no_key(shell: Shell, snapsho
     assert "line 3: ACC111" in ended.err
     assert offline(shell, "run", recipe(tmp_path, "Silver"), *words).code == 0
     assert offline(shell, "run", recipe(tmp_path, "Silver"), "--plan", "--max-age", "1d").code == 2
+
+
+CARDS = ("identifier", "NEW-0001", "NEW-0002", "NEW-0003")
+
+
+def two_steps(folder: Path, *, used: tuple[str, ...], accept: str = "") -> str:
+    """Write a recipe: three cards from a source with other headers, then points for some cards."""
+    (folder / "cards.csv").write_text("\n".join(["Card", *CARDS[1:]]) + "\n")
+    (folder / "points.csv").write_text("identifier,amount\n" + "".join(f"{card},5\n" for card in used))
+    cards = {
+        "contract": "loyalty-cards",
+        "source": "cards.csv",
+        "columns": {"identifier": "Card"},
+        "constants": {"state": "active"},
+        "ids": {"program": 2},
+    }
+    points = {"contract": "loyalty-points", "file": "points.csv", "ids": {"program": 2}}
+    if accept:
+        points["accept"] = accept
+    path = folder / "cards.yaml"
+    path.write_text(json.dumps({"name": "cards", "steps": [cards, points]}), encoding="utf-8")
+    return str(path)
+
+
+@pytest.fixture
+def inside(shell: Shell, sandbox: SandboxServer) -> Inside:
+    return Inside(shell.state, sandbox.base_url)
+
+
+OTHERS = tuple(f"OLD-{number:04}" for number in range(MAX_KEYS + 1))
+
+
+def test_cards_of_no_earlier_step_that_are_too_many_to_search_stop_a_plan_and_a_run(
+    inside: Inside, sandbox: SandboxServer, snapshot: Path, tmp_path: Path
+) -> None:
+    words = ("--account", str(snapshot), "--json")
+    path, sent = two_steps(tmp_path, used=(*CARDS[2:], *OTHERS)), len(sandbox.requests)
+    planned = inside.run("run", path, "--plan", *words)
+    ended = inside.run("run", path, *words)
+    assert (planned.code, ended.code, len(sandbox.requests)) == (1, 1, sent), planned.err + ended.err
+    found = planned.json["steps"][1]["preflight"]
+    assert found["counts"]["ACC134"] == len(OTHERS)
+    assert f"'{OTHERS[0]}' is not in step 1 of the recipe" in found["findings"][0]["message"]
+    assert "add `accept: ACC134` to the step" in ended.err
+    (step,) = ended.json["steps"]
+    assert (step["number"], step["preflight"]["counts"]) == (2, found["counts"])
+    path = two_steps(tmp_path, used=(*CARDS[2:], *OTHERS), accept="ACC134")
+    assert inside.run("run", path, "--plan", *words).code == 0
+
+
+def test_references_that_only_the_account_can_decide_are_listed(inside: Inside, snapshot: Path, tmp_path: Path) -> None:
+    words = ("--plan", "--account", str(snapshot))
+    cards = "identifiers among the cards of the program"
+    left = f"{cards}: 1 value of identifier is not in step 1 of the recipe, and a snapshot contains none"
+    path = two_steps(tmp_path, used=(*CARDS[1:], OTHERS[0]))
+    found = [step["preflight"]["not_checked"] for step in inside.run("run", path, *words, "--json").json["steps"]]
+    assert found == [[f"{cards}: a snapshot contains none"], [left]]
+    assert f"step 2 (loyalty-points): not checked: {left}." in inside.run("run", path, *words).err
+    path = two_steps(tmp_path, used=CARDS[1:])
+    assert inside.run("run", path, *words, "--json").json["steps"][1]["preflight"]["not_checked"] == []
+    members = inside.run("run", recipe(tmp_path, "Gold"), *words, "--json")
+    assert [step["preflight"]["not_checked"] for step in members.json["steps"]] == [[], []]
+    (tmp_path / "tiers.csv").write_text("customerprofileid,tiername\nc-1,Gold\nnew,Gold\nother,Gold\n")
+    steps = json.loads((tmp_path / "members.yaml").read_text())["steps"]
+    steps[1] = {"contract": "loyalty-tiers", "file": "tiers.csv", "ids": {"program": 1}}
+    (tmp_path / "members.yaml").write_text(json.dumps({"name": "members", "steps": steps}))
+    members = inside.run("run", str(tmp_path / "members.yaml"), *words, "--json")
+    absent = "2 values of customerprofileid are not in step 1 of the recipe"
+    profiles = [f"customer profiles: {absent}, and a snapshot contains none"]
+    assert (members.code, members.json["steps"][1]["preflight"]["not_checked"]) == (0, profiles), members.err
+
+
+def test_budgets_of_stores_that_no_earlier_step_links_do_not_fit(
+    inside: Inside, snapshot: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "stores.csv").write_text("store_integration_id\nSTORE-001\n")
+    (tmp_path / "budgets.csv").write_text("store_integration_id,limit\nSTORE-001,5\nSTORE-002,5\n")
+    ids = {"application": 1, "campaign": 1}
+    stores = {"contract": "stores", "file": "stores.csv", "ids": ids}
+    options = {"action": "setDiscount", "period": "overall"}
+    budgets = {"contract": "store-budgets", "file": "budgets.csv", "ids": ids, "options": options}
+    path = tmp_path / "stores.yaml"
+    path.write_text(json.dumps({"name": "stores", "steps": [stores, budgets]}))
+    ended = inside.run("run", str(path), "--plan", "--account", str(snapshot), "--json")
+    assert (ended.code, ended.json["steps"][1]["preflight"]["counts"].get("ACC134")) == (1, 1), ended.err
+    assert "budgets.csv:3: ACC134 not-in-earlier-step: 'STORE-002' is not in step 1 of the recipe" in ended.err

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from bulkops.account.preflight import Preflight
 from bulkops.cli.output.console import console, duration
 from bulkops.cli.output.preflight_view import finding_lines
-from bulkops.pipeline.mapping import PlannedStep, plan_steps
+from bulkops.pipeline.mapping import PlannedStep, plan_steps, with_files
 from bulkops.pipeline.offline import OfflineCheck, offline_error
-from bulkops.pipeline.recipes import step_ids
+from bulkops.pipeline.recipes import earlier_values, step_ids
 from bulkops.recipe import Recipe
 from bulkops.wording import counted
 
@@ -26,7 +26,8 @@ def show_plan(
     """
     with console().bar(unit=" source row", leave=False) as bar:
         steps = list(plan_steps(recipe, first=first, progress=bar.update))
-    checked = {} if offline is None else {step.number: _checked(step, given, offline) for step in steps}
+    ready = with_files(recipe, {step.number: step.mapping for step in steps if step.mapping is not None})
+    checked = {} if offline is None else {step.number: _checked(step, ready, given, offline) for step in steps}
     seconds = sum(step.least_seconds for step in steps)
     requests = sum(step.requests for step in steps)
     size = sum(step.plan.bytes for step in steps)
@@ -50,11 +51,17 @@ def show_plan(
     return code
 
 
-def _checked(step: PlannedStep, given: Mapping[str, int], offline: OfflineCheck) -> Preflight | None:
-    """Return the findings of a step, and print them if they stop its import; None if the step expects a refusal."""
+def _checked(step: PlannedStep, recipe: Recipe, given: Mapping[str, int], offline: OfflineCheck) -> Preflight | None:
+    """Return the findings of a step, and print them if they stop its import; None if the step expects a refusal.
+
+    `recipe` has the mapped files. References that only the account can decide are printed too.
+    """
     if step.step.expect != "done":
         return None
-    found = offline.findings(step.step, step.plan.path, step_ids(step.step, given))
+    earlier = earlier_values(recipe, step.number, given)
+    found = offline.findings(step.step, step.plan.path, step_ids(step.step, given), earlier)
+    for text in found.not_checked:
+        console().note(f"step {step.number} ({step.step.contract}): not checked: {text}.")
     if (error := offline_error(found)) is not None:
         for text in finding_lines(found):
             console().complain(f"step {step.number} ({step.step.contract}): {text}")
