@@ -35,7 +35,7 @@ from tests.fuzz.inputs import FuzzedFile
 _OF_STRUCTURE = ("FIL", "STR", "HDR")
 _NEW_QUOTES = frozenset({"FIL108", "STR104", "STR105", "STR106", "STR107", "STR116"})
 """Repairs that may divide a record or join several."""
-_OF_BYTES = frozenset({"FIL102", "FIL104", "FIL106", "FIL107"})
+_OF_BYTES = frozenset({"FIL102", "FIL104", "FIL106", "FIL107", "FIL108"})
 _OF_WHOLE_FILES = frozenset({"XLS103", "XLS115", "STR110", "STR118", "VAL115", "DAT110"})
 """Rules about the whole file, or about a value compared with the other records or with its place at the end."""
 _FEED, _RETURN_OR_FEED = re.compile(rb"\n"), re.compile(rb"\n|\r(?!\n)")
