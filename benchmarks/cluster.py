@@ -1,7 +1,8 @@
-"""How much faster two workers of a cluster validate than one process, with one thread each.
+"""How much faster two workers of a cluster validate and reconcile than one process, with one thread each.
 
     python benchmarks/cluster.py                      # 4,000,000 coupons, 514 MB; and 80,000 coupons, 10 MB
     python benchmarks/cluster.py --records 1000000
+    python benchmarks/cluster.py --reconcile          # 4,000,000 coupons with their export, 669 MB
     python benchmarks/cluster.py --folder DIR         # keep the files
 
 Calls from Python are measured, with the libraries loaded and the client connected, and whole commands, which load dask
@@ -22,9 +23,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from reconcile import make as make_pair  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 from validate import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -44,6 +47,24 @@ start, used = time.perf_counter(), time.process_time()
 report = bulkops.validate("coupons", path, settings=settings, cluster=client)
 seconds, processor = time.perf_counter() - start, time.process_time() - used
 print(json.dumps({"seconds": seconds, "processor": processor, "found": report.to_json()}))
+"""
+
+COMPARE = """
+import json, sys, time
+import duckdb
+path, export, address = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None
+client, connect = None, duckdb.connect
+if address:
+    from distributed import Client
+    client = Client(address)
+else:
+    duckdb.connect = lambda config: connect(config={**config, "threads": 1})
+import bulkops
+bulkops.reconcile("coupons", path + ".few", saved=export + ".few", cluster=client)
+start, used = time.perf_counter(), time.process_time()
+found = bulkops.reconcile("coupons", path, saved=export, cluster=client)
+seconds, processor = time.perf_counter() - start, time.process_time() - used
+print(json.dumps({"seconds": seconds, "processor": processor, "found": found.to_json()}))
 """
 
 
@@ -69,13 +90,14 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=4_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--reconcile", action="store_true", help="compare coupons with their export instead")
     parser.add_argument("--folder", type=Path, help="where the files are kept; default: a temporary one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         with cluster(folder, given.workers) as (address, workers):
-            for records in (given.records, 80_000):
+            for records in () if given.reconcile else (given.records, 80_000):
                 path = make(folder, f"clean-{records}.csv", records)
                 command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(path), "--json"]
                 call = [sys.executable, "-c", CALL, str(path)]
@@ -84,12 +106,25 @@ def main() -> None:
                     ("command", command, [*command, "--cluster", address]),
                 ):
                     compare(f"{name}, {path.stat().st_size / 1e6:.0f} MB", one, other, workers, rounds=given.runs)
+            if given.reconcile:
+                compare_reconciliations(folder, given.records, address, workers, rounds=given.runs)
             for worker in workers:
                 print(f"worker {worker.pid}: at most {peak(worker):.0f} MB")
 
 
+def compare_reconciliations(folder: Path, records: int, address: str, workers: list[Process], *, rounds: int) -> None:
+    """Compare coupons with their export on both sides in turns and print the figures."""
+    pair = make_pair(records, folder)
+    for path in pair:
+        with path.open("rb") as file:
+            path.with_name(f"{path.name}.few").write_bytes(b"".join(islice(file, 50)))
+    call = [sys.executable, "-c", COMPARE, *map(str, pair)]
+    megabytes = sum(path.stat().st_size for path in pair) / 1e6
+    compare(f"reconcile, {megabytes:.0f} MB", call, [*call, address], workers, rounds=rounds)
+
+
 def compare(name: str, one: list[str], other: list[str], workers: list[Process], *, rounds: int) -> None:
-    """Validate a file on both sides in turns and print the figures."""
+    """Run a command on both sides in turns and print the figures."""
     pairs = [(measure(one, [], pinned=True), measure(other, workers, pinned=False)) for _ in range(rounds)]
     assert all(here.printed == there.printed for here, there in pairs)
     here, there = (min((pair[side] for pair in pairs), key=lambda figure: figure.seconds) for side in (0, 1))

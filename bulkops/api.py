@@ -323,6 +323,7 @@ def reconcile(
     accept: Collection[str] = (),
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
+    cluster: "str | DaskClient | None" = None,
 ) -> Reconciliation:
     """Compare a file or a DataFrame with the rows of a target, or with an export that was `saved` earlier.
 
@@ -333,7 +334,8 @@ def reconcile(
     for points or giveaways although the found rows show no import ids. `ids` are the ids of the target that a saved
     export must belong to, if its rows show ids. `overwrite` is as for `export`. `balances` are balances exports from
     before and after the import (points). `accept` are rules that would stop an import and that you accept. `observer`
-    receives the reason for each further read-back.
+    receives the reason for each further read-back. `cluster` is as in `validate`; it compares files with saved exports,
+    and this process compares them with a target.
     """
     found = _contract(contract)
     if where is not None and saved is not None:
@@ -354,6 +356,7 @@ def reconcile(
             without_import_ids=without_import_ids,
             permit=_permit(ledger, overwrite),
             balances=(_path(balances[0]), _path(balances[1])) if balances else None,
+            cluster=cluster,
         ).accepting(accepted_rules(accept))
         ids = _checked_ids(ids or {})
         evidence = EvidenceSource(ids=ids, options=asked.options, fold=fold_named(case))

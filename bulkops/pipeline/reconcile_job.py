@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from bulkops.clock import Clock
 from bulkops.errors import GuardRefused, UsageError
@@ -24,13 +24,16 @@ from bulkops.upload.start import contract_of, refuse_undo_job, target_of, with_f
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract
 
+if TYPE_CHECKING:
+    from bulkops.cluster import DaskClient
+
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileRequest:
     """The parameters of a reconciliation.
 
     `target` is the identity of a job's target. `balances` are exports from before and after the import. `original` is
-    the job's file, if a job is reconciled.
+    the job's file, if a job is reconciled. `cluster` is a dask cluster for the comparison with a saved export.
     """
 
     contract: Contract
@@ -48,6 +51,7 @@ class ReconcileRequest:
     settle: float = SETTLE_SECONDS
     permit: Permit = OWN_ONLY
     tables: Tables = ()
+    cluster: "str | DaskClient | None" = None
 
     def accepting(self, rules: Collection[str]) -> Self:
         """Return the same request with more accepted rules."""
@@ -104,6 +108,7 @@ def prove(
         asked.contract, asked.file, evidence, known=asked.known, settle=asked.settle, clock=clock,
         output=asked.output, spreadsheet_safe=asked.spreadsheet_safe, repair=asked.repair,
         without_import_ids=asked.without_import_ids, permit=asked.permit, tables=asked.tables, observer=observer,
+        cluster=asked.cluster,
     )  # fmt: skip
     result = replace(found, balances=balances)
     if asked.original is not None:

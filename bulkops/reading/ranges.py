@@ -15,7 +15,7 @@ import numpy as np
 
 from bulkops.reading.records.json_quotes import LONGEST_JSON
 from bulkops.reading.records.quoting import cells, read_strictly
-from bulkops.reading.records.structural_index import index_structure, offset_after_nth
+from bulkops.reading.records.structural_index import index_structure, offset_after_nth, positions
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,20 @@ def range_starts(read: ReadAt, *, first: int, size: int, ranges: int, separator:
         if found is not None and low + found > starts[-1]:
             starts.append(low + found)
     return starts
+
+
+def record_end_before(read: ReadAt, border: int, *, separator: int, width: int) -> int | None:
+    """Return the most likely end of the last record at or before a border; None if no line starts near it.
+
+    The records have `width` cells.
+    """
+    low = max(0, border - _AFTER - LONGEST_JSON - 1)
+    near = read(border - low, low)
+    start = _best_start(near, max(0, len(near) - _AFTER), separator, width)
+    if start is None:
+        return None
+    ends = positions(index_structure(np.frombuffer(near, np.uint8, offset=start), separator).ends)
+    return low + start + (int(ends[-1]) + 1 if len(ends) else 0)
 
 
 def spans_of(starts: Sequence[int], size: int) -> list[Span]:

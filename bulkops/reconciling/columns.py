@@ -6,7 +6,7 @@ import polars as pl
 
 from bulkops.errors import DataError
 from bulkops.readback.compare.canonical import by_lower
-from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.compare.staging import SENT, RowSets
 from bulkops.readback.parse.tables import LINE, RECORD
 from bulkops.sql import quoted
 from bulkops_validators.model.contract import Contract, Form, Readback, ReadColumn
@@ -81,10 +81,15 @@ def unseen(sets: RowSets, not_compared: Collection[str]) -> tuple[str, ...]:
 
 
 def _filled(sets: RowSets, column: ReadColumn) -> bool:
+    return bool(sets.aside.filled.get(column.column)) or records_filled(sets, SENT, column) > 0
+
+
+def records_filled(sets: RowSets, table: str, column: ReadColumn) -> int:
+    """Return the number of records in a table with a value in a column."""
     blanks = ", ".join(f"'{b}'" for b in ("", *column.blank_equals))
     name = quoted(column.column)
-    query = f"SELECT count(*) FROM sent WHERE {name} IS NOT NULL AND {name} NOT IN ({blanks})"  # noqa: S608 - ours
-    return sets.number(query) > 0
+    query = f"SELECT count(*) FROM {table} WHERE {name} IS NOT NULL AND {name} NOT IN ({blanks})"  # noqa: S608 - ours
+    return sets.number(query)
 
 
 def _alternatives(contract: Contract) -> tuple[str, ...]:

@@ -10,29 +10,29 @@ import polars as pl
 from bulkops.clock import Clock
 from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.origins import SourceOrigins
-from bulkops.readback.compare.canonical import Fold, found_frame, live_rows, sent_frame
+from bulkops.readback.compare.canonical import Fold, sent_frame
 from bulkops.readback.compare.keyed import RowCounts, RowDifference, compare, counts_of, differences, name_contradicting
-from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.compare.staging import Ownership, RowSets
 from bulkops.readback.fetch.prefetch import prefetch
 from bulkops.readback.fetch.rows import read_back
 from bulkops.readback.fetch.times import rfc3339
 from bulkops.readback.parse.tables import read_frames
 from bulkops.readback.parse.warnings import Notes
-from bulkops.reconciling.columns import core_columns, measures, refuse_other_rows, unseen
+from bulkops.reconciling.columns import core_columns, measures, unseen
 from bulkops.reconciling.diagnosis import explained
+from bulkops.reconciling.found_rows import FoundFacts, FoundForm, FoundRows
 from bulkops.reconciling.imports import import_notes
 from bulkops.reconciling.outputs import Tables, advice, formula_notes, write_differences, write_repair, write_tables
 from bulkops.reconciling.repairing import Certainty, objection, saved_too_early, shows_imports
 from bulkops.reconciling.resaved import resaved, text_columns
 from bulkops.reconciling.result import Reconciliation, Verdict, judge
 from bulkops.reconciling.saved import OpenedExport, saved_frames
-from bulkops.reconciling.shown_ids import ShownIds
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts, RowClaim
 from bulkops.reconciling.totals import staged_sums
 from bulkops.transport.notices import Notify, wait_counting
 from bulkops.upload.body import ChunkBody
 from bulkops.writing import Permit
-from bulkops_validators.model.contract import Contract, Form, Mode, Readback
+from bulkops_validators.model.contract import Contract, Mode
 
 EXAMPLES = 50
 FIRST_WAIT, LONGEST_WAIT = 1.0, 15.0
@@ -74,22 +74,17 @@ class ReadbackState:
     has_import_ids: bool = True
     doubt: str = ""
 
-    def reset(self, notes: Notes) -> None:
-        """Start the next read-back."""
-        self.notes, self.has_import_ids, self.doubt = notes, True, ""
-
-    def note_import_ids(self, frame: pl.DataFrame, readback: Readback) -> None:
-        """Note whether the rows have an import id column; an empty page has no columns and is skipped."""
-        names = {name.lower() for name in frame.columns}
-        if readback.form is Form.CSV or frame.height:
-            self.has_import_ids &= (readback.import_id or "").lower() in names
+    def reset(self, found: FoundFacts) -> None:
+        """Describe the next read-back."""
+        self.notes, self.has_import_ids, self.doubt = found.notes, found.has_import_ids, ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReconcileTask:
     """One reconciliation: both sides, compared repeatedly until the result is stable.
 
-    `saved` is the saved export; None if the other side is a target.
+    `saved` is the saved export; None if the other side is a target. `staged` describes the found rows if they are in
+    the sets already.
     """
 
     contract: Contract
@@ -99,6 +94,7 @@ class ReconcileTask:
     fold: Fold
     source: Path
     saved: OpenedExport | None
+    staged: FoundFacts | None = None
     last: ReadbackState = field(default_factory=ReadbackState)
 
     def until_settled(self, *, settle: float, clock: Clock, notify: Notify) -> Reconciliation:
@@ -160,10 +156,9 @@ class ReconcileTask:
 
     def compare_once(self) -> Reconciliation:
         """Read the other side once, compare, and return the result."""
-        notes = Notes()
-        # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
-        shown_ids = ShownIds(self.sets.readback, self.evidence.ids if self.saved else None, name=self.evidence.name)
-        self._stage_found_rows(notes, shown_ids)
+        found = self.staged or self._stage_found_rows()
+        notes, shown_ids = found.notes, found.shown_ids
+        self.last.reset(found)
         counts, texts = self._compared()
         unexpected_counts = self.contract.mode is Mode.REPLACE or self._scoped
         verdict, reason = judge(
@@ -205,27 +200,46 @@ class ReconcileTask:
         for each in examples:
             yield replace(each, origin=origins.of_record(each.record)) if origins and each.record else each
 
-    def _stage_found_rows(self, notes: Notes, shown_ids: ShownIds) -> None:
+    @property
+    def form(self) -> FoundForm:
+        """How to read the found rows."""
+        return FoundForm(
+            contract=self.contract,
+            readback=self.sets.readback,
+            fold=self.fold,
+            name=self.evidence.name,
+            # The request to a target contains its ids. Only the rows of a file must show which target they belong to.
+            ids=self.evidence.ids if self.saved else None,
+            scoped=self.known.import_ids is not None,
+        )
+
+    @property
+    def ownership(self) -> Ownership:
+        """Which found rows count."""
+        own_ids = self.sets.own_ids if self.sets.scoped else None
+        return Ownership(own_ids=own_ids, since=self._since, not_ours=self._not_ours)
+
+    @property
+    def _since(self) -> str:
+        return rfc3339(self.known.after) if self.known.after else ""
+
+    @property
+    def _not_ours(self) -> tuple[str, ...]:
+        return tuple(str(number) for number in self.known.others)
+
+    def _stage_found_rows(self) -> FoundFacts:
         """Replace the staged found rows by those of a new read-back."""
         self.sets.forget_found()
-        self.last.reset(notes)
-        since = rfc3339(self.known.after) if self.known.after else ""
-        read = 0
+        notes = Notes()
+        rows = FoundRows(self.form, notes)
         for frame in prefetch(self._found(notes)):
-            refuse_other_rows(
-                self.contract, self.sets.readback, frame, self.evidence.name, scoped=self.known.import_ids is not None
-            )
-            self.last.note_import_ids(frame, self.sets.readback)
-            live = live_rows(frame)
-            if live.height < frame.height:
-                notes.add("deleted, so not counted as found", read + 1, frame.height - live.height)
-            read += frame.height
-            canonical = found_frame(self.sets.readback, shown_ids.keep_ours(live), self.fold)
-            self.sets.add_found(canonical, since=since, not_ours=[str(i) for i in self.known.others])
-        shown_ids.refuse_foreign()
+            self.sets.add_found(rows.canonical(frame), since=self._since, not_ours=self._not_ours)
+        notes.merge(rows.facts.deleted)
+        rows.facts.shown_ids.refuse_foreign()
         if self.known.import_ids is None and self.sets.readback.multiset:
             for claim in self.known.claims:
                 self._remove_rows_of(claim, notes)
+        return rows.facts
 
     def _remove_rows_of(self, claim: RowClaim, notes: Notes) -> None:
         """Remove rows that count for a chunk of another job; DataError if the records of that chunk cannot be read."""

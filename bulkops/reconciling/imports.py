@@ -1,9 +1,10 @@
 """Decide which import each found row belongs to, and find codes that are stored in another case."""
 # ruff: noqa: S608 - only the contracts' own column names and import ids enter the SQL
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
-from bulkops.readback.compare.sql import differing, pairs, shown_key
+from bulkops.readback.compare.sql import compared_always, differing, pairs, shown_key
 from bulkops.readback.compare.staging import FOREIGN, RowSets
 from bulkops.reconciling.sides import ImportFacts
 from bulkops.sql import literal, quoted
@@ -19,7 +20,8 @@ def import_notes(sets: RowSets, known: ImportFacts, columns: Sequence[str], *, u
     """
     # Multiset rows belong to our imports by their import id alone; rows without one were removed before.
     if known.import_ids is not None and sets.readback.import_id and sets.found_count and not sets.readback.multiset:
-        if sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)"):
+        shown = sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id <> '' LIMIT 1)")
+        if shown or any(sets.aside.imports):
             yield from _name_other_imports(sets, known)
         else:
             yield f"The import of the rows was not compared: no row has an {sets.readback.import_id}."
@@ -128,11 +130,13 @@ def _mixed_imports(sets: RowSets, known: ImportFacts, columns: Sequence[str]) ->
     """Yield a note if matching rows come from several imports and the import ids are unknown."""
     if sets.readback.import_id is None or known.import_ids is not None:
         return
-    if sets.number("SELECT count(DISTINCT _import_id) FROM found WHERE _import_id <> ''") < 2:
+    ids = {number for (number,) in sets.run("SELECT DISTINCT _import_id FROM found")}
+    if len({*ids, *sets.aside.imports} - {""}) < 2:
         return
-    rows = sets.run(
-        f"SELECT _import_id, count(*) FROM found f SEMI JOIN sent s ON {_alike(sets, columns)} "
-        "WHERE _import_id <> '' GROUP BY 1 ORDER BY 2 DESC, 1"
+    rows = _by_import(
+        sets,
+        f"found f SEMI JOIN sent s ON {_alike(sets, columns)} WHERE _import_id <> ''",
+        {number: count for number, count in sets.aside.imports.items() if number},
     )
     if len(rows) > 1:
         shown = ", ".join(f"{number} ({count:,} rows)" for number, count in rows[:SHOWN_IDS])
@@ -155,18 +159,21 @@ def _other_copies(sets: RowSets, columns: Sequence[str]) -> Iterator[str]:
     """Yield a note if rows equal to records of the file also have other import ids."""
     if not sets.readback.multiset or not sets.own_ids or not sets.count_of(FOREIGN):
         return
-    rows = sets.run(
-        f"SELECT _import_id, count(*) FROM foreign_rows f SEMI JOIN sent s ON {_alike(sets, columns)} "
-        "GROUP BY 1 ORDER BY 2 DESC, 1"
-    )
+    rows = _by_import(sets, f"foreign_rows f SEMI JOIN sent s ON {_alike(sets, columns)}", sets.aside.copies)
     if rows:
         total = sum(count for _, count in rows)
         ids = ", ".join(number or "without an id" for number, _ in rows[:SHOWN_IDS])
         yield f"{total:,} rows equal to records of the file have other import ids: {ids}."
 
 
+def _by_import(sets: RowSets, rows: str, aside: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the import ids of rows with their numbers of rows, the largest first; `aside` are those set aside."""
+    counts = Counter(dict(sets.run(f"SELECT _import_id, count(*) FROM {rows} GROUP BY 1")))
+    counts.update(aside)
+    return sorted(counts.items(), key=lambda each: (-each[1], each[0]))
+
+
 def _alike(sets: RowSets, columns: Sequence[str]) -> str:
     """Return the SQL condition that row `f` equals record `s` in the columns that every record compares."""
-    nulls = sets.run(f"SELECT {', '.join(f'count(*) - count({quoted(c)})' for c in columns)} FROM sent")[0]
-    compared = [c for c, number in zip(columns, nulls, strict=True) if not number]
+    compared = compared_always(sets, columns)
     return f"{sets.digest(compared, prefix='f.')} = {sets.digest(compared, prefix='s.')}"

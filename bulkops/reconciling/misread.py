@@ -1,6 +1,7 @@
 """Reject files with records that are probably misread: a comparison with them would prove too little."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import polars as pl
@@ -17,6 +18,14 @@ from bulkops_validators.model.contract import Contract
 from bulkops_validators.model.rules_registry import RULES
 
 HEADER, SWALLOWED, DECIMALS = "HDR110", "STR109", "VAL115"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecimalForms:
+    """Columns with decimals that may be grouped thousands, each with the first such record; columns with others."""
+
+    grouped: Mapping[str, int]
+    decimal: frozenset[str]
 
 
 class Misread:
@@ -46,6 +55,17 @@ class Misread:
             if name not in self._decimal:
                 what = f"{name} compared as a decimal number, although every number of the column has three decimals"
                 notes.add(what, record)
+
+    def merge(self, later: "DecimalForms", *, after: int) -> None:
+        """Add the forms of the decimals in another part; `after` is the number of records before that part."""
+        self._decimal |= later.decimal
+        for name, record in later.grouped.items():
+            self._grouped.setdefault(name, record + after)
+
+    @property
+    def forms(self) -> "DecimalForms":
+        """The forms of the decimals so far."""
+        return DecimalForms(grouped=dict(self._grouped), decimal=frozenset(self._decimal))
 
     @cached_property
     def _known(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from bulkops.disk import naming_errors
 from bulkops.errors import DataError, UsageError
 from bulkops.origins import SourceOrigins
-from bulkops.readback.compare.keyed import differences
+from bulkops.readback.compare.keyed import ORDER, differences
 from bulkops.readback.compare.staging import RowSets
 from bulkops.readback.parse.tables import read_raw
 from bulkops.reading.records.boundaries import BLOCK, inside_quotes
@@ -100,7 +100,7 @@ def write_differences(
         if sets.number(f"SELECT count(*) FROM result WHERE class = '{kind}'"):
             # DuckDB writes to a path, so its file is copied to an output that appears only when it is complete.
             staged = sets.folder / f"{kind}.csv"
-            query = f"SELECT {columns} FROM {rows} WHERE class = '{kind}' ORDER BY record, key, col"
+            query = f"SELECT {columns} FROM {rows} WHERE class = '{kind}' ORDER BY record, {ORDER}"
             sets.run(f"COPY ({query}) TO {literal(str(staged))} (FORMAT csv, HEADER true)")
             with whole_file(path, permit) as out, staged.open("rb") as written:
                 shutil.copyfileobj(written, out, BLOCK)

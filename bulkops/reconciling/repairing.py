@@ -99,4 +99,5 @@ def saved_too_early(export: Path | None, known: ImportFacts) -> bool:
 
 def shows_imports(sets: RowSets) -> bool:
     """Return whether every found row shows its import id; call this after the comparison."""
-    return not sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id = '' LIMIT 1)")
+    unknown = sets.number("SELECT count(*) FROM (SELECT 1 FROM found WHERE _import_id = '' LIMIT 1)")
+    return not unknown and "" not in sets.aside.imports

@@ -7,6 +7,7 @@ A spreadsheet can remove leading zeros, replace digits by zeros, or change the c
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from bulkops.readback.compare.staging import RowSets
 from bulkops.sql import quoted
@@ -67,7 +68,7 @@ def _lost(sets: RowSets, column: str) -> dict[str, int]:
     return dict(
         sets.run(
             f"SELECT {cell}, count(*) FROM sent s JOIN result r ON s._record = r.record "
-            f"WHERE r.class = 'missing' AND {cell} <> '' GROUP BY 1 LIMIT {MAX_VALUES}"
+            f"WHERE r.class = 'missing' AND {cell} <> '' GROUP BY 1 ORDER BY min(s._record) LIMIT {MAX_VALUES}"
         )
     )
 
@@ -75,11 +76,18 @@ def _lost(sets: RowSets, column: str) -> dict[str, int]:
 def _rest(sets: RowSets, column: str) -> list[str]:
     """Return the found values that no record has."""
     cell = quoted(column)
-    rows = sets.run(
+    query = (
         f"SELECT DISTINCT f.{cell} FROM found f ANTI JOIN sent s ON f.{cell} = s.{cell} "
-        f"WHERE f.{cell} <> '' LIMIT {MAX_VALUES}"
+        f"WHERE f.{cell} <> '' ORDER BY 1 LIMIT {MAX_VALUES}"
     )
-    return [value for (value,) in rows]
+    rest: list[str] = []
+    for start in count(step=MAX_VALUES):
+        values = [value for (value,) in sets.run(f"{query} OFFSET {start}")]
+        elsewhere = sets.aside.sent_among(column, values)
+        rest += [value for value in values if value not in elsewhere]
+        if len(values) < MAX_VALUES or len(rest) >= MAX_VALUES:
+            break
+    return rest[:MAX_VALUES]
 
 
 def _alike(lost: Iterable[str], rest: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -18,6 +19,7 @@ from bulkops.readback.parse.warnings import Notes
 from bulkops.reconciling.columns import refuse_other_file, unseen
 from bulkops.reconciling.comparing import OutputOptions, ReconcileTask
 from bulkops.reconciling.misread import Misread
+from bulkops.reconciling.on_cluster import staged_on_cluster
 from bulkops.reconciling.outputs import Tables, clear_stale, refuse_unfit, write_tables
 from bulkops.reconciling.result import Reconciliation, judge_amounts
 from bulkops.reconciling.saved import open_saved
@@ -25,6 +27,9 @@ from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.transport.notices import Notify
 from bulkops.writing import OWN_ONLY, Permit
 from bulkops_validators.model.contract import Contract, Readback
+
+if TYPE_CHECKING:
+    from bulkops.cluster import DaskClient
 
 SentRows = Callable[[Fold], Iterator[pl.DataFrame]]
 """Returns the records to compare for the folding of codes, as `sent_frame` does."""
@@ -47,6 +52,7 @@ def reconcile(
     tables: Tables = (),
     observer: Notify | None = None,
     sent: SentRows | None = None,
+    cluster: "str | DaskClient | None" = None,
 ) -> Reconciliation:
     """Return whether the target contains every record of the file with the sent values.
 
@@ -56,7 +62,8 @@ def reconcile(
     file with exactly the missing records. It is written only if both sides were read reliably; contracts that append
     rows also need the import ids of the found rows, unless `without_import_ids`. `observer` receives progress messages.
     UsageError if `permit` protects an output. `sent` returns the records as canonical text, if they do not come from
-    the file itself.
+    the file itself. `cluster` is the address of a dask cluster, or a client, for the comparison with a saved export;
+    `staged_on_cluster` describes its errors.
     """
     inputs = [source, *([evidence.export] if evidence.export else [])]
     refuse_unfit(output, repair, inputs, permit, tables=tables)
@@ -72,12 +79,15 @@ def reconcile(
     with ExitStack() as stack:
         sets = stack.enter_context(RowSets(readback, own_ids=scope))
         fold, fold_note = _fold(evidence, readback)
-        rows = sent(fold) if sent else (sent_frame(readback, f, fold) for f in _records(contract, source, notes, known))
-        for frame in prefetch(rows):
-            sets.add_sent(frame)
         task = ReconcileTask(
             contract=contract, sets=sets, evidence=evidence, known=known, fold=fold, source=source, saved=saved
         )
+        divided = None if cluster is None or sent else stack.enter_context(staged_on_cluster(task, cluster, notes))
+        if divided is None:
+            own = (sent_frame(readback, f, fold) for f in _records(contract, source, notes, known))
+            for frame in prefetch(sent(fold) if sent else own):
+                sets.add_sent(frame)
+        task = divided or task
         result = task.until_settled(
             settle=settle if evidence.export is None else 0, clock=clock or SystemClock(), notify=observer or _silent
         )

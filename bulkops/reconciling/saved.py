@@ -120,12 +120,12 @@ def saved_frames(source: Source, readback: Readback, notes: Notes) -> Iterator[p
     """
     try:
         for frame in read_saved(source, readback.found_names, notes=notes):
-            yield _without_edits(frame, notes)
+            yield without_edits(frame, notes)
     except OSError as error:
         raise InputUnreadable(f"{source.path} cannot be read: {error.strerror or error}.") from None
 
 
-def _without_edits(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
+def without_edits(frame: pl.DataFrame, notes: Notes) -> pl.DataFrame:
     """Return a frame without repeated headers and blank records; in a single column both may be values."""
     first, *others = (name for name in frame.columns if name not in (RECORD, LINE))
     column = frame.get_column(first)

@@ -51,6 +51,16 @@ class ShownIds:
             raise self._foreign(id_name)
         return frame.clear() if same else frame.filter(~cells.is_in(others))
 
+    @property
+    def counts(self) -> Mapping[str, Counter[str]]:
+        """The number of rows for each value of each id."""
+        return self._found
+
+    def merge(self, later: Mapping[str, Counter[str]]) -> None:
+        """Add the counts of the rows that follow."""
+        for id_name, values in later.items():
+            self._found[id_name].update(values)
+
     def refuse_foreign(self) -> None:
         """Raise DataError if no row belongs to the target; call this after the last row."""
         for id_name, counts in self._found.items():

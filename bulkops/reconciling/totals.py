@@ -1,6 +1,7 @@
 """Sum amounts by subledger, with exact decimals: those of a file, and those of both sides of a comparison."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -44,21 +45,35 @@ def staged_sums(sets: RowSets, contract: Contract) -> tuple[SubledgerSum, ...]:
 
     Nothing if the contract has no amounts, or if the found rows include those of other imports.
     """
-    amount = contract.amount_column
-    if amount is None or amount not in sets.columns or not sets.own_ids:
+    amount = summed_column(sets, contract)
+    if amount is None:
         return ()
-    ledger = f"coalesce({quoted(SUBLEDGER)}, '')" if SUBLEDGER in sets.columns else "''"
-    number = f"sum(TRY_CAST({quoted(amount)} AS DECIMAL(38, 9)))::VARCHAR"
-    sides = [
-        dict(sets.run(f"SELECT {ledger}, {number} FROM {side} GROUP BY 1"))  # noqa: S608 - our own names
-        for side in (SENT, FOUND)
-    ]
-    sent, found = ({name: Decimal(total or 0) for name, total in side.items()} for side in sides)
+    sent, found = (added(sums_of_table(sets, side, amount), sets.aside.sums.get(side, {})) for side in (SENT, FOUND))
     nothing = Decimal(0)
     return tuple(
         SubledgerSum(subledger=name, sent=sent.get(name, nothing), found=found.get(name, nothing))
         for name in sorted({*sent, *found})
     )
+
+
+def summed_column(sets: RowSets, contract: Contract) -> str | None:
+    """Return the column of amounts to add up; None without amounts, or if rows of other imports may be found too."""
+    amount = contract.amount_column
+    return amount if amount is not None and amount in sets.columns and sets.own_ids else None
+
+
+def sums_of_table(sets: RowSets, table: str, amount: str) -> dict[str, Decimal]:
+    """Return the sum of the amounts in a table for each subledger."""
+    ledger = f"coalesce({quoted(SUBLEDGER)}, '')" if SUBLEDGER in sets.columns else "''"
+    number = f"sum(TRY_CAST({quoted(amount)} AS DECIMAL(38, 9)))::VARCHAR"
+    rows = sets.run(f"SELECT {ledger}, {number} FROM {table} GROUP BY 1")  # noqa: S608 - our own names
+    return {name: Decimal(total or 0) for name, total in rows}
+
+
+def added(one: Mapping[str, Decimal], other: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Return the sums of two parts by subledger."""
+    nothing = Decimal(0)
+    return {name: one.get(name, nothing) + other.get(name, nothing) for name in {*one, *other}}
 
 
 def sums_of_file(path: Path, amount: str, *, strict: bool = False) -> dict[str, Decimal]:

@@ -25,6 +25,7 @@ def test_commands_and_the_example_in_python_give_the_report_of_one_machine(tmp_p
     folder.mkdir()
     (folder / "coupons.csv").write_bytes(SAMPLE.read_bytes())
     page = PAGE.replace("8786", port).replace("/shared", str(folder))
+    (folder / "export.csv").write_text("id,value,importid\n1,CODE-1,7\n")
     (folder / "bulkops.toml").write_text('[check]\ncoupons = "*.csv"\n')
     starts = re.findall(r"^(?:\S+=\S+ )?dask .*", page, flags=re.MULTILINE)
     commands = re.findall(r"^bulkops .*", page, flags=re.MULTILINE)

@@ -15,6 +15,7 @@ from bulkops.cli.options.common import (
     CountType,
     SecondsType,
     accept_option,
+    cluster_option,
     json_option,
     ledger_option,
     limit_options,
@@ -111,6 +112,7 @@ SHOWN = 10
 @parameter_options
 @target_options
 @limit_options
+@cluster_option
 @json_option
 def command(
     contract: Contract | None,
@@ -130,6 +132,7 @@ def command(
     ledger: str | None,
     chosen: dict[str, object],
     target: TargetChoice,
+    cluster: str | None,
     *,
     spreadsheet_safe: bool,
     without_import_ids: bool,
@@ -162,6 +165,7 @@ def command(
             permit=output_permit(overwrite=overwrite, ledger=ledger),
             settle=settle,
             balances=balances,
+            cluster=cluster,
         ).accepting(accepted_rules(split_list(accept)))
         evidence = EvidenceSource(
             export=export,

@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from bulkops.origins import SourceOrigin
 from bulkops.readback.compare.multisets import compare_multisets
 from bulkops.readback.compare.sql import balance, differing, pairs, shown_key
-from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.compare.staging import FOUND, RowSets
 from bulkops.sql import literal, quoted
 
+ORDER = "class, key, col, import_id, sent, found"
+"""The order of differences of one record, and of rows without a record: equal results are in the same order."""
 RESULT = (
     "CREATE OR REPLACE TABLE result (class VARCHAR, record BIGINT, line BIGINT, key VARCHAR, "
     "col VARCHAR, sent VARCHAR, found VARCHAR, import_id VARCHAR)"
@@ -67,7 +69,7 @@ def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str
     """
     sets.expose()
     sets.run(RESULT)
-    absent = _absent(sets)
+    absent = absent_columns(sets)
     columns = tuple(c for c in sets.columns if c not in absent)
     if sets.readback.multiset:
         compare_multisets(sets, columns, core=core or sets.readback.key[:1], measures=measures)
@@ -79,20 +81,19 @@ def compare(sets: RowSets, *, core: Sequence[str] = (), measures: Collection[str
 def differences(sets: RowSets, *kinds: str) -> Iterator[RowDifference]:
     """Yield the differences of the given kinds, in the order of the file; all kinds if none is given."""
     where = f"WHERE class IN ({', '.join(literal(kind) for kind in kinds)})" if kinds else ""
-    cursor = sets.sql.cursor().execute(f"SELECT * FROM result {where} ORDER BY record NULLS LAST, class, key, col")
+    cursor = sets.sql.cursor().execute(f"SELECT * FROM result {where} ORDER BY record NULLS LAST, {ORDER}")
     while rows := cursor.fetchmany(10_000):
         for row in rows:
             names = ("kind", "record", "line", "key", "column", "sent", "found", "import_id")
             yield RowDifference(**dict(zip(names, row, strict=True)))
 
 
-def _absent(sets: RowSets) -> tuple[str, ...]:
+def absent_columns(sets: RowSets) -> tuple[str, ...]:
     """Return the columns that no found row has; none if no row was found."""
     if not sets.found_count:
         return ()
-    filled = ", ".join(f"count({quoted(c)})" for c in sets.columns)
-    counts = sets.run(f"SELECT {filled} FROM found")[0]
-    return tuple(c for c, n in zip(sets.columns, counts, strict=True) if not n)
+    nulls = sets.nulls(FOUND)
+    return tuple(c for c in sets.columns if nulls[c] == sets.found_count)
 
 
 def counts_of(sets: RowSets, absent: tuple[str, ...]) -> RowCounts:

@@ -11,7 +11,7 @@ from bulkops.sql import literal, quoted
 
 def compare_multisets(sets: RowSets, columns: Sequence[str], *, core: Sequence[str], measures: Collection[str]) -> None:
     """Fill the table `result` with different records, missing records and unexpected rows."""
-    _match_equal_rows(sets, columns)
+    match_equal_rows(sets, columns)
     _name_other_imports(sets, columns)
     _name_changed(sets, columns, core=core, measures=measures)
     key = sets.readback.key
@@ -27,7 +27,7 @@ def compare_multisets(sets: RowSets, columns: Sequence[str], *, core: Sequence[s
     )
 
 
-def _match_equal_rows(sets: RowSets, columns: Sequence[str]) -> None:
+def match_equal_rows(sets: RowSets, columns: Sequence[str]) -> None:
     """Fill the tables `lost` (records without an equal row) and `rest` (rows without an equal record)."""
     sets.run("CREATE OR REPLACE TEMP TABLE lost AS SELECT * FROM sent LIMIT 0")
     sets.run("CREATE OR REPLACE TEMP VIEW unmatched AS SELECT *, false AS _excess FROM found")

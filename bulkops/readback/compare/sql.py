@@ -3,7 +3,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bulkops.readback.compare.staging import RowSets
+from bulkops.readback.compare.staging import SENT, RowSets
 from bulkops.sql import literal, quoted
 
 
@@ -17,6 +17,12 @@ def balance(sets: RowSets, sent: str, found: str, columns: Sequence[str]) -> str
         f"SELECT {sets.digest(columns)} AS h, 1 AS s, 0 AS f FROM {sent} UNION ALL "
         f"SELECT {sets.digest(columns)}, 0, 1 FROM {found}) GROUP BY h HAVING sum(s) <> sum(f)"
     )
+
+
+def compared_always(sets: RowSets, columns: Sequence[str]) -> list[str]:
+    """Return those of the columns that no record leaves out of the comparison."""
+    nulls = sets.nulls(SENT)
+    return [c for c in columns if not nulls[c]]
 
 
 def pairs(columns: Sequence[str]) -> str:

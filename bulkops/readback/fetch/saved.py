@@ -20,7 +20,7 @@ NEXT = "Save it again with `bulkops export`, or compare with the target itself. 
 NO_LINE_END = f"{NEXT} If every export of this deployment ends like this, add a line end to the file."
 
 
-class _Edges:
+class Edges:
     """Keep the first line and the last bytes of a stream while it is read."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ def read_saved(source: Source, columns: frozenset[str], *, notes: Notes | None =
     The header must contain one of the lower-case names in `columns`. DataError, after the last frame, if the export
     may be incomplete; InputUnreadable if it cannot be read to its end; LimitExceeded if a record is too long.
     """
-    own, edges = Notes(), _Edges()
+    own, edges = Notes(), Edges()
     try:
         with source.open() as file:
             yield from read_frames(edges.watched(iter(lambda: file.read(BLOCK), b"")), name=source.path, notes=own)

@@ -6,6 +6,7 @@ that fails, `lenient` splits the batch: no record is dropped, and the notes coun
 
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
 import numpy as np
@@ -33,20 +34,42 @@ RECORD, LINE = "_record", "_line"
 
 
 def read_frames(
-    blocks: Iterable[bytes], *, name: str, notes: Notes | None = None, batch_bytes: int = BATCH_BYTES
+    blocks: Iterable[bytes], *, name: str, notes: Notes | None = None, batch_bytes: int | None = None
 ) -> Iterator[pl.DataFrame]:
     """Yield the records in batches: every column as unchanged text, plus `_record` and `_line` (both 1-based).
 
     `_line` is the physical line on which a record starts; the header is line 1. At least one frame is yielded; without
     records it is empty and has the columns. DataError if the header is missing; `name` is for its message.
     """
-    batches = record_batches(blocks, batch_bytes)
-    first = next(batches, b"").removeprefix(BOM)
-    header, lines, body = split_header(first, name)
-    reader = _Reader(header, notes or Notes(), line=lines + 1)
-    yield reader.frame(body)
-    for batch in batches:
-        yield reader.frame(batch)
+    batches = record_batches(blocks, batch_bytes or BATCH_BYTES)
+    yield from batch_frames(batches, FrameCounts(), name=name, notes=Notes() if notes is None else notes)
+
+
+@dataclass
+class FrameCounts:
+    """The number of records and of physical lines in the frames so far; the lines include those of the header."""
+
+    records: int = 0
+    lines: int = 0
+
+
+def batch_frames(
+    batches: Iterable[bytes], counts: FrameCounts, *, name: str, notes: Notes, header: list[str] | None = None
+) -> Iterator[pl.DataFrame]:
+    """Yield a frame for each batch of complete records, and keep `counts` up to date.
+
+    Without `header`, the first batch begins with the header. With it, the batches are a later part of the file, and the
+    numbers of records and lines begin at 1 in it.
+    """
+    rest, lines = iter(batches), 0
+    if header is None:
+        header, lines, body = split_header(next(rest, b"").removeprefix(BOM), name)
+        rest = chain([body], rest)
+    reader = _Reader(header, notes, line=lines + 1)
+    for batch in rest:
+        frame = reader.frame(batch)
+        counts.records, counts.lines = reader.record - 1, reader.line - 1
+        yield frame
 
 
 def read_raw(
