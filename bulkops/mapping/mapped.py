@@ -1,5 +1,4 @@
 """Map a step to a file: the import file, its origins, and the books of its rows."""
-# ruff: noqa: S608 - checked expressions and quoted names enter the SQL
 
 import hashlib
 import json
@@ -18,13 +17,13 @@ from bulkops.errors import DataError, UsageError
 from bulkops.mapping.controls import Control, check_controls, sums_of
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
-from bulkops.mapping.staging import ROW, Opened, Staged, open_source, stage
-from bulkops.origins import METADATA, SourceOrigins, origins_path
+from bulkops.mapping.result import MappingResult, query_of
+from bulkops.mapping.staging import Opened, Staged, open_source, stage
+from bulkops.origins import SourceOrigins, origins_path
 from bulkops.private import private_folder
 from bulkops.recipe import Step
 from bulkops.recipe_source import SourceSpec
-from bulkops.sources.table import LINE, PART, SourcePart
-from bulkops.sql import literal, quoted
+from bulkops.sources.table import SourcePart
 from bulkops.wording import counted
 from bulkops.writing import OWN_ONLY, Permit, keep, part_file
 
@@ -176,9 +175,8 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
     digests = digests_of(step, space)
     key = mapping_key(step, digests)
     path = path if isinstance(path, Path) else path(key)
-    if (known := _known(path, key)) is not None:
-        with Engine(space.folder, readable=path.parent) as engine:
-            return _controlled(step, engine, replace(known, digests=digests))
+    if (known := known_file(step, path, key, space)) is not None:
+        return replace(known, digests=digests)
     staged = {name: space.staged(spec) for name, spec in specs_of(step).items()}
     tables = {name.removeprefix("joins."): table.columns for name, table in staged.items() if "lookups." not in name}
     mapping = mapping_of(step, tables)
@@ -188,13 +186,13 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
         refuse_unused(mapping)
         _refuse_many(engine, mapping, staged[SOURCE])
         with located(engine, mapping, staged[SOURCE]):
-            result = _MappingResult(engine, mapping, texts, space.folder)
+            result = MappingResult(engine, query_of(mapping, texts), space.folder, space.folder / "mapped.csv")
             used, records = result.write()
         found = MappedFile(
             path=path, key=key, sha256=sha256_of(result.csv), records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
-        found = _controlled(step, engine, found, written=result.csv)
+        found = controlled(step, engine, found, written=result.csv)
         _store(result, found, permit)
     return found
 
@@ -204,13 +202,19 @@ def expose(engine: Engine, step: Step, staged: Mapping[str, Staged]) -> None:
     for name, table in staged.items():
         if not name.startswith("lookups."):
             engine.add(name.removeprefix("joins."), table)
+    for name, lookup in lookup_tables(step, staged):
+        engine.add_lookup(name, lookup)
+
+
+def lookup_tables(step: Step, staged: Mapping[str, Staged]) -> Iterator[tuple[str, LookupTable]]:
+    """Yield the name and the table of each look-up; UsageError for a column that its source does not have."""
     for name, lookup in step.lookups.items():
         source = staged.get(f"lookups.{name}")
         for column in (lookup.key, lookup.value) if source else ():
             if source and column not in source.columns:
                 raise UsageError(f"lookups.{name}: {source.parts[0].name} has no column {column!r}.")
         names = (lookup.key or "", lookup.value or "")
-        engine.add_lookup(name, LookupTable(missing=lookup.missing, values=lookup.values, staged=source, names=names))
+        yield name, LookupTable(missing=lookup.missing, values=lookup.values, staged=source, names=names)
 
 
 def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
@@ -223,63 +227,24 @@ def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
         )
 
 
-class _MappingResult:
-    """The result of a mapping in the workspace: the CSV and the origins, before they get their names."""
-
-    def __init__(self, engine: Engine, mapping: StepMapping, texts: list[str], folder: Path) -> None:
-        self._engine = engine
-        self._mapping = mapping
-        self._folder = folder
-        self.csv = folder / "mapped.csv"
-        self.origins = ""
-        names = mapping.step.mapped_columns
-        if len(names) == 1:  # a blank cell alone would be a blank line, not a record
-            texts = [f"coalesce({text}, '')" for text in texts]
-        self._cells = ", ".join(f"{text} AS {quoted(name)}" for name, text in zip(names, texts, strict=True))
-
-    def write(self) -> tuple[int, int]:
-        """Write the CSV; return the number of source rows in records, and of records."""
-        mapping = self._mapping
-        if mapping.in_order:
-            records = self._copy_csv(f"SELECT {self._cells} {mapping.rows_clause()}")
-            self.origins = f"SELECT {PART}, {LINE} {mapping.rows_clause()}"
-            return records, records
-        result = self._folder / "result.parquet"
-        rows = f"SELECT {self._cells}, {mapping.origin_columns()} {mapping.rows_clause()}{mapping.order_clause()}"
-        self._copy(rows, result, "FORMAT parquet, COMPRESSION lz4")
-        read = f"read_parquet({literal(str(result))})"
-        names = ", ".join(quoted(name) for name in mapping.step.mapped_columns)
-        records = self._copy_csv(f"SELECT {names} FROM {read}")
-        self.origins = f"SELECT {PART}, {LINE}{', _rows' if mapping.group else ''} FROM {read}"
-        used = f"SELECT unnest(_rows) AS r FROM {read}" if mapping.group else f"SELECT {ROW} AS r FROM {read}"
-        return self._engine.number(f"SELECT count(DISTINCT r) FROM ({used})"), records
-
-    def _copy_csv(self, rows: str) -> int:
-        return self._copy(rows, self.csv, "FORMAT csv, HEADER true, QUOTE '\"', ESCAPE '\"', NULLSTR ''")
-
-    def _copy(self, rows: str, path: Path, options: str) -> int:
-        """Write the rows of a query to a file, and return their number."""
-        path.unlink(missing_ok=True)
-        return self._engine.number(f"COPY ({rows}) TO {literal(str(path))} ({options})")
-
-    def write_origins(self, facts: Mapping[str, Any]) -> Path:
-        """Write the origins with their metadata to the workspace."""
-        path = self._folder / "origins.parquet"
-        stored = f"KV_METADATA {{{METADATA}: {literal(json.dumps(facts))}}}"
-        self._copy(self.origins, path, f"FORMAT parquet, COMPRESSION zstd, {stored}")
-        return path
-
-
-def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
+def controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
     """Return a mapped file with its control totals and sums."""
     file = written or found.path
     controls = check_controls(step, engine, file, source_rows=found.source_rows, records=found.records)
     return replace(found, controls=controls, sums=sums_of(step, engine, file))
 
 
-def _store(result: _MappingResult, found: MappedFile, permit: Permit) -> None:
+def _store(result: MappingResult, found: MappedFile, permit: Permit) -> None:
     """Give the files of a result their names: the origins first, so that a mapped file always has them."""
-    facts = {
+    origins = result.write_origins(facts_of(found))
+    permit.check(found.path)
+    store_file(origins, origins_path(found.path), permit)
+    store_file(result.csv, found.path, permit)
+
+
+def facts_of(found: MappedFile) -> dict[str, Any]:
+    """Return the metadata of the origins of a mapped file."""
+    return {
         "key": found.key,
         "sha256": found.sha256,
         "records": found.records,
@@ -288,24 +253,27 @@ def _store(result: _MappingResult, found: MappedFile, permit: Permit) -> None:
         "parts": [asdict(part) for part in found.parts],
         "notes": list(found.notes),
     }
-    origins = result.write_origins(facts)
-    permit.check(found.path)
-    for made, path in ((origins, origins_path(found.path)), (result.csv, found.path)):
-        with part_file(path, permit) as (_, part):
-            moved = shutil.move(made, part)  # a rename if both are in one file system
-            with Path(moved).open("r+b") as file:
-                keep(file, part, path, permit)
 
 
-def _known(path: Path, key: str) -> MappedFile | None:
-    """Return a complete mapped file of the same mapping and content, if there is one."""
+def store_file(made: Path, path: Path, permit: Permit) -> None:
+    """Give a complete file its name."""
+    with part_file(path, permit) as (_, part):
+        moved = shutil.move(made, part)  # a rename if both are in one file system
+        with Path(moved).open("r+b") as file:
+            keep(file, part, path, permit)
+
+
+def known_file(step: Step, path: Path, key: str, space: Workspace) -> MappedFile | None:
+    """Return a complete mapped file of the same mapping and content with its control totals, if there is one."""
     if not path.is_file() or (origins := SourceOrigins.beside(path)) is None:
         return None
     facts = origins.facts
     if facts.get("key") != key or facts.get("sha256") != sha256_of(path):
         return None
-    return MappedFile(
+    found = MappedFile(
         path=path, key=key, sha256=facts["sha256"], records=facts["records"], source_rows=facts["source_rows"],
         rows_used=facts["rows_used"], parts=tuple(SourcePart(**part) for part in facts["parts"]), digests={},
         notes=tuple(facts["notes"]), reused=True,
     )  # fmt: skip
+    with Engine(space.folder, readable=path.parent) as engine:
+        return controlled(step, engine, found)
