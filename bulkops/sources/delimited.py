@@ -198,12 +198,15 @@ def _frames(reader: ContentReader, path: str, dialect: Dialect, part: int) -> It
         return
     line, width = dialect.first_line, len(dialect.names)
     for block in blocks(reader, separator=dialect.separator, width=width, size=BLOCK_BYTES):
-        frame, starts = _read(block, path, dialect, line)
-        numbers = (
-            pl.int_range(line, line + frame.height, dtype=pl.Int64) if starts is None else pl.Series(starts + line)
-        )
-        yield with_origin(blank_as_null(frame), numbers, part)
+        yield block_frame(block, path, dialect, line, part)
         line += block.feeds
+
+
+def block_frame(block: Block, path: str, dialect: Dialect, line: int, part: int) -> pl.DataFrame:
+    """Return the records of a block that begins on a line, with their origin; DataError for a malformed record."""
+    frame, starts = _read(block, path, dialect, line)
+    numbers = pl.int_range(line, line + frame.height, dtype=pl.Int64) if starts is None else pl.Series(starts + line)
+    return with_origin(blank_as_null(frame), numbers, part)
 
 
 def _read(block: Block, path: str, dialect: Dialect, line: int) -> tuple[pl.DataFrame, np.ndarray | None]:
