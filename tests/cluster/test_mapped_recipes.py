@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import bulkops
 from bulkops.catalog import shipped_recipes
 from bulkops.cluster import Cluster, opened_cluster
 from bulkops.mapping.mapped import MappedFile, workspace
@@ -43,9 +44,9 @@ def test_output_and_files_of_a_shipped_recipe_are_identical(
     submitted: set[str] = set()
     submit = Cluster.submit
 
-    def noting(self: Cluster, name: str, *arguments: Any, **more: bool) -> Any:
+    def noting(self: Cluster, name: str, *arguments: Any, first: bool = False) -> Any:
         submitted.add(name)
-        return submit(self, name, *arguments, **more)
+        return submit(self, name, *arguments, first=first)
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Cluster, "submit", noting)
@@ -54,6 +55,15 @@ def test_output_and_files_of_a_shipped_recipe_are_identical(
     assert there == mapped(inside, recipe, "--json")
     assert (there[0].code, len(there[1]) > 1) == (0, True)
     assert ("map-range" in submitted) == (recipe not in GROUPED)
+
+
+def test_function_of_python_returns_the_mapped_files_of_one_machine(address: str, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BULKOPS_STATE", str(tmp_path / "state"))
+        here = bulkops.map_recipe("gift-cards", tmp_path / "here")
+        there = bulkops.map_recipe("gift-cards", tmp_path / "there", cluster=address)
+    assert [replace(each, path=tmp_path / "here" / each.path.name) for each in there] == here
+    assert [each.path.read_bytes() for each in there] == [each.path.read_bytes() for each in here]
 
 
 def test_second_run_on_a_cluster_uses_the_complete_files_of_the_first(address: str, tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ from bulkops.sources import delimited, parquet
 from bulkops.validation import on_cluster
 from tests.cluster.test_ranges import InOrder
 
-randoms = st.randoms(use_true_random=False)
+seeds = st.integers(0, 2**32)
+MALFORMED = 19
+"""Seed of a source with a malformed record."""
 COLUMNS = {"value": "a", "attributes": "json_object('b', kinds(b))", "limitval": "nullif(length(c), 0)"}
 LOOKUP = {"values": {"x": "big", "é": "small"}, "missing": "keep"}
 
@@ -34,9 +36,9 @@ class Counting(InOrder):
 
     mapped = 0
 
-    def submit(self, name: str, function: Any, *arguments: Any, **more: bool) -> Any:
+    def submit(self, _name: str, function: Any, *arguments: Any, **more: bool) -> Any:
         self.mapped += function is map_range
-        return super().submit(name, function, *arguments, **more)
+        return super().submit(_name, function, *arguments, **more)
 
     def cancel(self) -> None: ...
 
@@ -159,15 +161,15 @@ def check_any(files: Random, sizes: Random) -> tuple[bool, bool]:
 def test_ranges_of_any_source_give_the_files_and_messages_of_one_machine() -> None:
     divided: list[bool] = []
 
-    @settings(deadline=None, max_examples=20, suppress_health_check=list(HealthCheck))
-    @given(randoms, randoms)
-    def check(files: Random, sizes: Random) -> None:
-        several, good = check_any(files, sizes)
+    @settings(deadline=None, max_examples=14, suppress_health_check=list(HealthCheck))
+    @given(seeds, seeds)
+    def check(files: int, sizes: int) -> None:
+        several, good = check_any(Random(files), Random(sizes))
         divided.extend([good] * several)
 
     check()
-    assert divided.count(True) > 7
-    assert False in divided
+    assert divided.count(True) > 2
+    assert check_any(Random(MALFORMED), Random(0)) == (True, False)
 
 
 OWNERS = "id,mail\nx,a@b.c\n"

@@ -10,7 +10,6 @@ import pytest
 
 from bulkops.cluster import opened_cluster
 from bulkops.errors import InputUnreadable, UsageError
-from bulkops.mapping import on_cluster as mapping_on_cluster
 from bulkops.mapping.mapped import MappedFile, map_step, workspace
 from bulkops.mapping.on_cluster import map_step_on_cluster
 from bulkops.mapping.range_mapping import MappingBuild
@@ -105,7 +104,7 @@ def test_worker_with_another_duckdb_is_reported(
     cluster: ProcessCluster, step: Step, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = MappingBuild(bulkops=MappingBuild.here().bulkops, duckdb="0.1")
-    monkeypatch.setattr(mapping_on_cluster.MappingBuild, "here", lambda: other)
+    monkeypatch.setattr(MappingBuild, "here", lambda: other)
     with (
         workspace(tmp_path / "state" / "work") as space,
         opened_cluster(cluster.address) as opened,
@@ -117,7 +116,8 @@ def test_worker_with_another_duckdb_is_reported(
 def test_ranges_of_a_killed_worker_are_mapped_again_with_the_same_bytes(
     cluster: ProcessCluster, step: Step, tmp_path: Path
 ) -> None:
-    path, killed = tmp_path / "out" / "out.csv", []
+    path = tmp_path / "out" / "out.csv"
+    killed: list[bool] = []
     path.parent.mkdir()
     found, records, origins = on_one_machine(step, path)
 
