@@ -77,7 +77,7 @@ def map_step_on_cluster(
     return found or map_step(step, path, space, permit=permit)
 
 
-def _divided(step: Step, path: Path, space: Workspace, cluster: Cluster, permit: Permit) -> "_Division | None":
+def _divided(step: Step, path: Path, space: Workspace, cluster: Cluster, permit: Permit) -> "_DividedStep | None":
     """Return how a step is divided; None if it is mapped on this machine, also to report its errors."""
     if step.source is None or isinstance(path, RemotePath) or step.joins or step.unnest or step.group:
         return None
@@ -100,7 +100,7 @@ def _divided(step: Step, path: Path, space: Workspace, cluster: Cluster, permit:
         return None
     if query is None:
         return None
-    return _Division(step=step, space=space, work=work, query=query, lookups=lookups, header=header)
+    return _DividedStep(step=step, space=space, work=work, query=query, lookups=lookups, header=header)
 
 
 def _prepared(
@@ -216,8 +216,8 @@ class _WorkOnSource:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Division:
-    """A step whose source is mapped in ranges. `header` is the first line of its file."""
+class _DividedStep:
+    """A step with a source that is mapped in ranges. `header` is the first line of its file."""
 
     step: Step
     space: Workspace

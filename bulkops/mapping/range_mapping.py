@@ -82,7 +82,7 @@ class MappedRange:
     """The counts of a mapped range, and the names of its files: the records, and the places of their source rows.
 
     `end` is the offset after the last row, and `lines` the number of line feeds or Parquet records. `failed`: a row
-    cannot be read or mapped, and there are no files.
+    cannot be read or mapped, and no files were written.
     """
 
     end: int
@@ -152,5 +152,5 @@ def sha256_of_file(task: SourceTask) -> str:
 
 
 def places_of(path: Path, first_line: int) -> pl.DataFrame:
-    """Return the places of the source rows of a range whose lines follow `first_line` lines of the file."""
+    """Return the places of the source rows of a range; `first_line` is the number of lines in front of the range."""
     return pl.read_parquet(path, glob=False).with_columns(pl.col("_line") + first_line)
