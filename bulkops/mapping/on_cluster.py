@@ -21,7 +21,7 @@ import polars as pl
 from bulkops.cluster import Cluster
 from bulkops.errors import BulkopsError, InputUnreadable
 from bulkops.limits import MAX_COLUMNS, adjustable
-from bulkops.mapping.engine import Engine, LookupTable, bound
+from bulkops.mapping.engine import VALUE_ERRORS, Engine, LookupTable, bound
 from bulkops.mapping.mapped import (
     MappedFile,
     Workspace,
@@ -96,7 +96,7 @@ def _divided(step: Step, path: Path, space: Workspace, cluster: Cluster, permit:
         work.source = source = source.with_names(names)
     try:
         query, lookups, header = _prepared(step, source, space)
-    except BulkopsError:
+    except (BulkopsError, *VALUE_ERRORS):
         return None
     if query is None:
         return None
@@ -207,7 +207,8 @@ class _WorkOnSource:
         return _Located(found, number, self._starts[number] + found.end)
 
     def _task(self, file: RangedFile, span: Span) -> SourceTask:
-        return SourceTask(file=file, span=span, limits=adjustable(), build=self._build)
+        # A large file has thousands of other ranges.
+        return SourceTask(file=replace(file, spans=()), span=span, limits=adjustable(), build=self._build)
 
     def _result(self, future: "RemoteResult") -> Any:
         found = self.cluster.result(future, self._what)

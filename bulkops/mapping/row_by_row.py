@@ -40,9 +40,9 @@ def works_row_by_row(mapping: StepMapping, cells: Sequence[str]) -> bool:
             connection.execute(statement)
         for name in mapping.step.lookups:
             connection.execute(f"CREATE TEMP MACRO {quoted(name)}(key) AS key::VARCHAR")
-        columns = ", ".join(map(quoted, mapping.tables[SOURCE]))
-        connection.execute(f"CREATE TABLE read ({columns.replace(', ', ' VARCHAR, ')} VARCHAR)")
-        connection.execute(f"CREATE VIEW {SOURCE} AS SELECT {columns} FROM read")
+        # A view has no row id, which a table has.
+        columns = ", ".join(f"{quoted(name)} VARCHAR" for name in mapping.tables[SOURCE])
+        connection.execute(f"CREATE TABLE read ({columns}); CREATE VIEW {SOURCE} AS SELECT * FROM read")
         try:
             plans = connection.execute(
                 f"EXPLAIN (FORMAT json) SELECT {', '.join(cells)} {mapping.rows_clause()}"

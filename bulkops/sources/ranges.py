@@ -113,6 +113,8 @@ def ranged_source(spec: SourceSpec, threads: int) -> RangedSource | None:
         return None
     found: list[tuple[Source, FileVersion]] = []
     for source in files_of(spec.file, spec.kind):
+        # Opening a pipe would take its content away.
+        shared_file(source)
         version = FileVersion.of(source.file)
         if version is None:
             return None

@@ -1,5 +1,6 @@
 """A mapping gives the same files on one machine and in ranges, whatever the source is and wherever it is divided."""
 
+import csv
 import gzip
 import json
 import tempfile
@@ -21,6 +22,7 @@ from bulkops.mapping.range_mapping import map_range
 from bulkops.origins import origins_path
 from bulkops.recipe import Step
 from bulkops.sources import delimited, parquet
+from bulkops.sources.ranges import CsvReader
 from bulkops.validation import on_cluster
 from tests.cluster.test_ranges import InOrder
 
@@ -203,6 +205,51 @@ def test_step_with_records_that_depend_on_other_rows_is_not_divided(
     found, mapped = on_both(tmp_path, source=tmp_path / "s.csv", **keys)
     assert isinstance(found, MappedFile), found
     assert mapped == 0
+
+
+def test_long_cells_are_read_in_a_process_that_read_no_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_cluster, "_LEAST_BYTES", 100_000)
+    lines = (f'{number},"{"long " * 40_000}"\n' for number in range(6))
+    (tmp_path / "s.csv").write_text("a,b, c\n" + "".join(lines).replace("\n", ",\n"))
+    reader = CsvReader.frames
+
+    def elsewhere(*arguments: Any) -> Any:
+        csv.field_size_limit(131_072)
+        return reader(*arguments)
+
+    monkeypatch.setattr(CsvReader, "frames", elsewhere)
+    monkeypatch.setattr(delimited, "_fast", lambda *_: None)
+    found, mapped = on_both(tmp_path, source=tmp_path / "s.csv", columns={"value": "a", "attributes": "b"})
+    assert isinstance(found, MappedFile), found
+    assert (found.records, mapped > 1) == (6, True)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"columns": {"value": "'x'::INT"}},
+        {"columns": {"value": "error('no: ' || a)"}, "where": "a = '89'"},
+        {"columns": {"value": "missing"}},
+        {"columns": {"value": "t(a)"}, "lookups": {"t": {"values": {"1": "x"}}}},
+        {"columns": {"value": "a"}, "unused": ["none"]},
+    ],
+    ids=lambda keys: str(keys)[:60],
+)
+def test_error_of_a_mapping_is_reported_as_on_one_machine(
+    keys: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_cluster, "_LEAST_BYTES", 200)
+    (tmp_path / "s.csv").write_text('a,"b, c"\n' + "".join(f"{number},x\n" for number in range(90)))
+    found, _ = on_both(tmp_path, source=tmp_path / "s.csv", **keys)
+    assert not isinstance(found, MappedFile)
+
+
+def test_column_names_with_commas_and_quotes_are_divided(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_cluster, "_LEAST_BYTES", 200)
+    (tmp_path / "s.csv").write_text('"a, b","c ""d"""\n' + "".join(f"{number},x\n" for number in range(90)))
+    found, mapped = on_both(tmp_path, source=tmp_path / "s.csv", columns={"value": '"a, b" || "c ""d"""'})
+    assert isinstance(found, MappedFile), found
+    assert mapped > 1
 
 
 def test_mapped_columns_and_totals_of_points_are_identical(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
