@@ -15,12 +15,14 @@ PACKAGES = (ROOT / "bulkops", ROOT / "validators")
 def environment(**more: str) -> dict[str, str]:
     """Return the environment in which `python -m bulkops` runs this working copy, from bytecode.
 
-    Installers write bytecode, and what we are measured against has it. A working copy has none where
-    PYTHONDONTWRITEBYTECODE is set, and each start would compile a hundred modules.
+    Installers write bytecode. A working copy has none where PYTHONDONTWRITEBYTECODE is set, and libraries have none
+    where an installer was told so: each start would compile hundreds of modules. So the first of several rounds writes
+    the bytecode of the libraries, for both sides.
     """
     for package in PACKAGES:
         compileall.compile_dir(package, quiet=1)
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "validators")]), **more}
+    paths = os.pathsep.join([str(ROOT), str(ROOT / "validators")])
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "", **more}
 
 
 def python_with(package: str, folder: Path) -> str | None:

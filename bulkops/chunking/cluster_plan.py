@@ -14,7 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from bulkops.chunking.limits import ChunkLimits
 from bulkops.chunking.odd_files import refuse_odd_file
-from bulkops.chunking.plan import ChunkBuilder, CountedBlock, FilePlan, plan_file, plan_of, read_header, sent_header
+from bulkops.chunking.plan import (
+    ChunkBuilder,
+    CountedBlock,
+    FilePlan,
+    NoSums,
+    plan_file,
+    plan_of,
+    read_header,
+    sent_header,
+)
 from bulkops.chunking.range_counts import CountedRange, CountTask, chunk_checksums, count_range
 from bulkops.cluster import Cluster, opened_cluster
 from bulkops.errors import InputUnreadable
@@ -40,6 +49,7 @@ def plan_on_cluster(
     cluster: "str | DaskClient",
     *,
     names: Mapping[str, str] = MappingProxyType({}),
+    checksums: bool = True,
 ) -> FilePlan:
     """Return the plan of a file, as `plan_file` does, with its errors; see `opened_cluster` for those of a cluster.
 
@@ -47,11 +57,17 @@ def plan_on_cluster(
     """
     refuse_odd_file(path)
     with opened_cluster(cluster) as opened:
-        found = None if isinstance(path, RemotePath) else planned_in_ranges(path, limits, opened, names)
-    return found or plan_file(path, limits, names=names)
+        found = (
+            None
+            if isinstance(path, RemotePath)
+            else planned_in_ranges(path, limits, opened, names, checksums=checksums)
+        )
+    return found or plan_file(path, limits, names=names, checksums=checksums)
 
 
-def planned_in_ranges(path: Path, limits: ChunkLimits, cluster: Cluster, names: Mapping[str, str]) -> FilePlan | None:
+def planned_in_ranges(
+    path: Path, limits: ChunkLimits, cluster: Cluster, names: Mapping[str, str], *, checksums: bool = True
+) -> FilePlan | None:
     """Return the plan of a local file; None if its ranges do not show the chunks of one machine."""
     try:
         with open_regular(path) as file:
@@ -61,8 +77,9 @@ def planned_in_ranges(path: Path, limits: ChunkLimits, cluster: Cluster, names: 
                 return None
             work = _WorkOnFile(cluster, path, version)
             hashing = work.submit_hash()
-            sums = _RemoteSums(work, sent_header(header, names))
-            builder = ChunkBuilder(path, sums.header, limits, sums, start=len(header))
+            sent = sent_header(header, names)
+            sums = _RemoteSums(work, sent) if checksums else NoSums()
+            builder = ChunkBuilder(path, sent, limits, sums, start=len(header))
             for counted in work.counted(spans):
                 if counted.unusual:
                     return None
@@ -141,7 +158,7 @@ class _RemoteSums:
     """Computes the checksums of chunks on the workers, several chunks at a time."""
 
     def __init__(self, work: _WorkOnFile, header: bytes) -> None:
-        self.header = header
+        self._header = header
         self._work = work
         self._batch = _Batch()
 
@@ -165,7 +182,7 @@ class _RemoteSums:
         return batch.sums
 
     def _submit(self) -> None:
-        self._batch.future = self._work.submit_checksums(self.header, self._batch.chunks)
+        self._batch.future = self._work.submit_checksums(self._header, self._batch.chunks)
         self._batch = _Batch()
 
 

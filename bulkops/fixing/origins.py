@@ -47,11 +47,13 @@ class OriginArrays:
 class Origins:
     """The origins of the records of a repaired copy, by their lines in the copy.
 
-    `moved` is the number of lines by which the header is higher in the copy than in the file.
+    `moved` is the number of lines by which the header is higher in the copy than in the file, `opening` the number of
+    bytes of the copy in front of the records.
     """
 
     def __init__(self, moved: int = 0) -> None:
         self.moved = moved
+        self.opening = 0
         self._runs = _Runs()
         self._changed = _Bits()
         # Line of the copy, record and line of the file, and 1 for a single line, of the last record added.
@@ -86,7 +88,7 @@ class Origins:
 
     def copy_from(self, other: "Origins") -> None:
         """Take the origins of another copy with the same records; there must be none yet."""
-        self.moved = other.moved
+        self.moved, self.opening = other.moved, other.opening
         self._runs, self._changed, self._last = other._runs, other._changed, other._last  # noqa: SLF001 - same class
 
     def records(self, indices: Offsets) -> Offsets:

@@ -58,6 +58,7 @@ def rewrite(
         writer.write(opening)
         if writer.origins is not None:
             writer.origins.moved = moved + file_start.lines - len(opening.splitlines())
+            writer.origins.opening = len(opening)
         rewriting = _RewritePass(shape, writer, earlier, kept, scan.last_record, file_start.offset, file_start.lines)
         for block in blocks(reader, separator=shape.separator, width=len(shape.columns), size=BLOCK_BYTES):
             start, length = rewriting.offset - file_start.offset, len(block.data)
@@ -79,7 +80,7 @@ def _line_in_file_form(line: bytes, shape: RecordShape) -> bytes:
 
 def _shape(contract: Contract, source: Source, scan: FileScan, options: FixOptions) -> RecordShape:
     header = scan.file_start.header
-    if header is None or any(fault.code == "HDR107" for fault in header.faults):
+    if header is None or any(notice.code in {"HDR107", "HDR117"} for notice in scan.file_start.notices):
         raise DataError(f"{source.path} has no usable header.", hint="Run `bulkops validate` to see the findings.")
     return RecordShape(
         contract=contract,

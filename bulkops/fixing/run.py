@@ -128,12 +128,18 @@ def _refuse_other_records(path: str, report: FixReport, *, found: int) -> None:
         )
 
 
-def _refuse_other_form(scan: FileScan) -> None:
+def _refuse_other_form(scan: FileScan, opening: int) -> None:
     """Raise DataError if the lines of a copy end, or its columns are separated, otherwise than those written.
 
-    Carriage returns alone end the lines if quotes enclose all line feeds. If no column is known, the records show what
-    separates the columns.
+    Carriage returns alone end the lines if quotes enclose all line feeds. The header does not end after the bytes of
+    `opening` if a repair leaves a quote open, or closes one around a line end. If no column is known, the records show
+    what separates the columns.
     """
+    if scan.file_start.header is not None and scan.file_start.offset != opening:
+        raise DataError(
+            "After the repair, invalid quotes would end the header in another place.",
+            hint="Correct the header line; `bulkops validate` shows which quotes in it are invalid.",
+        )
     if scan.file_start.form.returns_only:
         raise DataError(
             "After the repair, invalid quotes would enclose all line feeds, and carriage returns would end the lines.",
@@ -177,7 +183,7 @@ def _finish_copy(
     source = stream_source("The repaired copy", copy)
     scan = unchanged or scan or scan_file(contract, source, now=options.now)
     if unchanged is None:
-        _refuse_other_form(scan)
+        _refuse_other_form(scan, origins.opening)
         if _may_change(scan, options):
             with temporary_file() as following:
                 later, before = Origins(), writer.report.counts.total()

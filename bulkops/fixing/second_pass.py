@@ -41,6 +41,8 @@ def write_second_pass(contract: Contract, copy: Source, scan: FileScan, writer: 
         reader = ContentReader(stream)
         file_start = read_file_start(reader, contract)
         writer.write(file_start.header_line)
+        if writer.origins is not None:
+            writer.origins.opening = len(file_start.header_line)
         line, count, width = file_start.lines + 1, 0, len(header.columns)
         for block in blocks(reader, separator=header.separator, width=width, size=BLOCK_BYTES):
             count += _write_block(block, scan, repeats - count, origins, line, writer)

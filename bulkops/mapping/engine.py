@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import duckdb
+import polars as pl
 
 from bulkops.errors import DataError, UsageError
 from bulkops.mapping.expressions import Expression, MappingError
@@ -71,18 +72,22 @@ class Engine:
         try:
             return self._connection.execute(statement).fetchall()
         except NO_SPACE as error:
-            raise UsageError(
-                f"The rows cannot be mapped: {_first_line(error)}",
-                hint="Free disk space in the state folder, or set BULKOPS_STATE to a folder with enough space.",
-            ) from None
+            raise no_space(error) from None
+
+    def frame(self, statement: str) -> pl.DataFrame:
+        """Return the rows of a query as a frame; PolarsError if it fails, UsageError without memory or disk space."""
+        try:
+            return pl.DataFrame(self._connection.sql(statement))
+        except NO_SPACE as error:
+            raise no_space(error) from None
 
     def number(self, statement: str) -> int:
         """Return the single number of a result; 0 for NULL."""
         return int(self.run(statement)[0][0] or 0)
 
     def add(self, name: str, staged: Staged) -> None:
-        """Create the view of a source."""
-        self.run(f"CREATE TEMP VIEW {quoted(name)} AS SELECT * FROM {staged.sql}")
+        """Create or replace the view of a source."""
+        self.run(f"CREATE OR REPLACE TEMP VIEW {quoted(name)} AS SELECT * FROM {staged.sql}")
 
     def add_lookup(self, name: str, table: LookupTable) -> None:
         """Create the function of a look-up; DataError if a key has several values."""
@@ -216,6 +221,14 @@ def row_place(engine: Engine, source: Staged, row: int) -> str:
     found = source.parts[part]
     sheet = f", sheet {found.sheet}" if found.sheet else ""
     return f"{found.name}{sheet}, {found.unit} {line}"
+
+
+def no_space(error: Exception) -> UsageError:
+    """Return the error for rows that cannot be written, because memory or disk space ran out."""
+    return UsageError(
+        f"The rows cannot be mapped: {_first_line(error)}",
+        hint="Free disk space in the state folder, or set BULKOPS_STATE to a folder with enough space.",
+    )
 
 
 def _reason(error: Exception) -> str:

@@ -186,10 +186,11 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
         refuse_unused(mapping)
         _refuse_many(engine, mapping, staged[SOURCE])
         with located(engine, mapping, staged[SOURCE]):
-            result = MappingResult(engine, query_of(mapping, texts), space.folder, space.folder / "mapped.csv")
+            query, csv = query_of(mapping, texts), space.folder / "mapped.csv"
+            result = MappingResult(engine, query, space.folder, csv, source=staged[SOURCE])
             used, records = result.write()
         found = MappedFile(
-            path=path, key=key, sha256=sha256_of(result.csv), records=records, source_rows=staged[SOURCE].rows,
+            path=path, key=key, sha256=result.sha256, records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
         found = controlled(step, engine, found, written=result.csv)

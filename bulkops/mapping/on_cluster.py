@@ -124,7 +124,7 @@ def _prepared(
         if not works_row_by_row(mapping, texts):
             return None, {}, b""
         query = query_of(mapping, texts)
-        result = MappingResult(engine, query, space.folder, space.folder / "header.csv")
+        result = MappingResult(engine, query, space.folder, space.folder / "header.csv", source=no_rows)
         result.write()
     return query, dict(lookup_tables(step, staged)), result.csv.read_bytes()
 
@@ -273,8 +273,10 @@ class _DividedStep:
         for name, table in self.lookups.items():
             shared[name] = table
             if table.staged is not None:
-                copied = shutil.copytree(table.staged.folder, folder / f"lookup-{name}")
-                shared[name] = replace(table, staged=replace(table.staged, folder=copied))
+                place = folder / f"lookup-{name}"
+                place.mkdir()
+                files = tuple(Path(shutil.copy(each, place)) for each in table.staged.files)
+                shared[name] = replace(table, staged=replace(table.staged, files=files))
         return shared
 
     def _digests(self) -> dict[str, str]:

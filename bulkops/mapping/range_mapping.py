@@ -128,7 +128,7 @@ def _mapped(task: MappingTask, staged: Staged, own: Path) -> MappedRange:
         for each, lookup in task.lookups.items():
             engine.add_lookup(each, lookup)
         csv = folder / f"{name}.csv"
-        result = MappingResult(engine, task.query, own, csv, header=False)
+        result = MappingResult(engine, task.query, own, csv, source=staged, header=False)
         used, records = result.write()
         result.write_places(folder / f"{name}.parquet")
     return MappedRange(end=0, rows=staged.rows, used=used, records=records, size=csv.stat().st_size, name=name)

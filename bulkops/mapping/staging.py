@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -26,7 +26,7 @@ Counted = Callable[[int], object]
 class Staged:
     """A source in Parquet files: its text columns, `_part`, `_line`, and `_row` from 0. `digest` is of its content."""
 
-    folder: Path
+    files: tuple[Path, ...]
     columns: tuple[str, ...]
     parts: tuple[SourcePart, ...]
     rows: int
@@ -36,7 +36,12 @@ class Staged:
     @property
     def sql(self) -> str:
         """The SQL that reads the rows."""
-        return f"read_parquet({literal(str(self.folder / '*.parquet'))})"
+        return f"read_parquet([{', '.join(literal(str(each)) for each in self.files)}])"
+
+    def divided(self, size: int) -> Iterator["Staged"]:
+        """Yield the source in parts of at most `size` files, in the order of its rows."""
+        for start in range(0, len(self.files), size):
+            yield replace(self, files=self.files[start : start + size])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,14 +81,15 @@ def stage(opened: Opened, folder: Path, *, counted: Counted, most: int | None = 
     """
     table = opened.table
     folder.mkdir(parents=True)
-    rows, digest = 0, hashlib.sha256()
+    rows, digest, files = 0, hashlib.sha256(), list[Path]()
     with ThreadPoolExecutor(1) as writer:  # reads the next frame while one is written
         written: Future[None] | None = None
         for number, frame in enumerate(_limited(table, most)):
             numbered = frame.with_columns(pl.int_range(rows, rows + frame.height, dtype=pl.Int64).alias(ROW))
             if written is not None:
                 written.result()
-            written = writer.submit(_write, numbered, folder / f"{number:06}.parquet")
+            files.append(folder / f"{number:06}.parquet")
+            written = writer.submit(_write, numbered, files[-1])
             if opened.digest is None:
                 digest.update(frame.drop(PART, LINE).write_csv().encode())
             rows += frame.height
@@ -93,7 +99,7 @@ def stage(opened: Opened, folder: Path, *, counted: Counted, most: int | None = 
     if _stamps(table) != opened.stamps:
         raise DataError(f"{table.name} changed while it was read.", hint="Wait until it is complete, then run again.")
     return Staged(
-        folder=folder,
+        files=tuple(files),
         columns=table.columns,
         parts=table.parts,
         rows=rows,

@@ -97,9 +97,9 @@ def without_repeats(
 ) -> Iterator[SendingPlan]:
     """Yield the job to send for a file, given the digests of its records; None if it has no digests.
 
-    GuardRefused if the file repeats records of earlier jobs; `running` are jobs that another process is sending. With
-    `only_new`, or if it is known which records are `at_target`, the records to send become the file of the job. That
-    file is removed again unless the ledger contains the job in the end.
+    GuardRefused if the file repeats records of earlier jobs, or all of its own; `running` are jobs that another process
+    is sending. With `only_new`, or if it is known which records are `at_target`, the records to send become the file of
+    the job. That file is removed again unless the ledger contains the job in the end.
     """
     job, guards, path = new.job, new.guards, new.plan.path
     if digests is None or len(digests) != new.plan.records:
@@ -112,6 +112,8 @@ def without_repeats(
         with part_of(new, chosen, ledger, limits=limits, notify=notify) as sending:
             yield sending
         return
+    if not guards.again and not new.contract.unique:
+        _refuse_copies(path, digests)
     known = known_jobs(ledger, job.target_key)
     earlier = jobs_to_compare(ledger, job.target_key, known, digests)
     found = sent_by_earlier(ledger, earlier, digests, running=running)
@@ -131,6 +133,21 @@ def without_repeats(
             refuse_repetition(path, found)
         notify(f"{path.name}: {counts_of(found)}. All of them are sent.")
         yield SendingPlan(new=replace(new, keep=lambda: keep(job, digests)))
+
+
+def _refuse_copies(path: Path, digests: Digests) -> None:
+    """Raise GuardRefused if a file contains each of its records several times, as two copies joined do."""
+    halves = digests[:, 0]
+    if np.count_nonzero(halves == halves[0]) < 2:  # much faster than sorting, and true of nearly all files
+        return
+    times = np.unique(halves, return_counts=True)[1]
+    if times.min() < 2 or len(halves) - len(times) < ALIKE.least:
+        return
+    raise GuardRefused(
+        f"{path}: each record occurs at least {int(times.min())} times; {len(times):,} of "
+        f"{counted(len(halves), 'record')} differ. Nothing was sent.",
+        hint="Remove the copies, or give --again to send all of them.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

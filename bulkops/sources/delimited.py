@@ -116,6 +116,10 @@ def _separator_name(separator: int) -> str:
     return SEPARATOR_NAMES.get(bytes((separator,)), repr(chr(separator)))
 
 
+_OTHER_SEPARATORS = b"^~\x01\x02\x1c\x1d\x1e\x1f:#!$%&*\\"
+"""Separators of files that none of the usual ones divides into equally many fields."""
+
+
 def _separator(data: bytes, spec: SourceSpec) -> int:
     """Return the separator: the given one, or the one that splits most of the first lines into equally many fields."""
     if spec.separator is not None:
@@ -130,7 +134,11 @@ def _separator(data: bytes, spec: SourceSpec) -> int:
         width, times = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
         return (times if width > 1 else 0, width)
 
-    return max(SEPARATORS, key=fit)
+    best = max(SEPARATORS, key=fit)
+    if fit(best)[0] == len(lines) or spec.header == 0:
+        return best
+    # These signs also occur in values, so one must divide the header and all other lines into equally many fields.
+    return max((sign for sign in _OTHER_SEPARATORS if fit(sign)[0] == len(lines)), key=fit, default=best)
 
 
 def _width(line: bytes, separator: int) -> int:
@@ -184,7 +192,7 @@ def frames_of(source: Source, dialect: Dialect, part: int) -> Iterator[pl.DataFr
     """Yield the records as frames with their origin; DataError names the line of a malformed record."""
     with source.open() as stream:
         stream.read(dialect.mark)
-        reader = ContentReader(stream, dialect.form)
+        reader = ContentReader(stream, dialect.form, hashed=False)
         _skip(reader, dialect.skipped)
         try:
             yield from _frames(reader, source.path, dialect, part)

@@ -99,7 +99,7 @@ def _rows_not_records(
     frame: pl.DataFrame, numbers: Offsets | None, context: Context, budget: ExampleBudget, *, spared: frozenset[str]
 ) -> tuple[Offsets, Offsets, list[RuleMatches]]:
     """Return the rows that repeat the header, the rows that are not records, and the matches of their rules."""
-    headers = repeated_headers(frame, context)
+    headers = repeated_headers(frame, context, codes=spared)
     odd = {} if spared.intersection(frame.columns[:1]) else odd_rows(frame, context)
     found = {code: rows[~np.isin(rows, headers)] for code, rows in odd.items()}
     matches = [header_matches(headers if numbers is None else numbers[headers], budget)] if len(headers) else []

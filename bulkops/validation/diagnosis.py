@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from bulkops.reading.records.quoting import cells, read_strictly
 from bulkops.reading.records.wrapped import wrapped_cells
 from bulkops.validation.checks.encoding import is_utf8
 from bulkops.validation.checks.likely_encodings import describe_readings
-from bulkops.validation.column_names import synonym
+from bulkops.validation.column_names import fold, synonym
 from bulkops.validation.header import SEPARATOR_NAMES, SEPARATORS, Header, lone_return, spelt_names
 from bulkops_validators import CONTRACTS
 from bulkops_validators.model.contract import Contract
@@ -29,9 +30,15 @@ _NEARLY_ALL = 0.8
 _SURE = 3
 """Minimum number of columns unique to an export that identify an export."""
 _SHOWN = 60
+_LONGEST_HEADER = 4096
+"""Maximum bytes of a line that may be a header of documented names."""
 _MARKUP = re.compile(rb"(?i)<(?:!doctype\s+html|html|head|body|\?xml|!--)|<[a-z][a-z0-9:_-]*(?:\s[^<>\n]*)?/?>")
 _OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"(?:[^"\\]|\\.)*"\s*:')
 _COLUMNS = frozenset({"HDR101", "HDR102", "HDR103", "HDR116", "HDR131"})
+_OF_FIELDS = frozenset(
+    {"HDR104", "HDR105", "HDR107", "FIL107", "STR101", "STR102", "STR104", "STR105", "STR106", "STR107"}
+)
+"""Rules of fields, of their quotes, and of control characters, which may separate fields."""
 _OF_CELLS = frozenset(
     code for code in RULES if code.startswith(("TYP", "VAL", "UNQ", "XCL", "ATR", "DAT", "XLS", "COD"))
 )
@@ -141,13 +148,67 @@ def _required(names: set[str], contract: Contract) -> bool:
 
 def _all_names(line: bytes) -> tuple[tuple[str, ...], ...]:
     """Return the names in a line for each separator; nothing for a line too long to be a header."""
-    return _names_by_separator(line) if len(line) <= 4096 else ()
+    return _names_by_separator(line) if len(line) <= _LONGEST_HEADER else ()
 
 
 @lru_cache(maxsize=64)
 def _names_by_separator(line: bytes) -> tuple[tuple[str, ...], ...]:
     """Return the names in a line for each separator; many files in a process have the same header."""
     return tuple(spelt_names(line, separator) for separator in SEPARATORS)
+
+
+def separator_cause(header: Header, line: bytes, data: bytes) -> CommonCause | None:
+    """Return the cause if a sign that the reader does not know separates the names of a header line.
+
+    Several names, and at least half of them, are documented; the first records, in `data`, contain the sign too.
+    """
+    if header.columns != (None,) or header.wrapped or len(line) > _LONGEST_HEADER:
+        return None
+    sign = _unknown_separator(line.decode("utf-8", "replace").strip())
+    records = (record.decode("utf-8", "replace").strip() for record in _whole_lines(data)[:_SEARCHED])
+    if sign is None or not all(sign.pattern.search(record) for record in records):
+        return None
+    message = f"fields are separated by {sign.shown}, not by a comma"
+    return CommonCause("HDR117", message, _COLUMNS | _OF_FIELDS | _OF_CELLS)
+
+
+class _Separator(NamedTuple):
+    """A sign that may separate fields, and its name in messages."""
+
+    pattern: re.Pattern[str]
+    shown: str
+
+
+_BLANKS = _Separator(re.compile(r"\s+"), "blanks")
+
+
+def _unknown_separator(text: str) -> _Separator | None:
+    """Return the sign that divides a header into the most documented names; None if none finds several."""
+    known = _documented_names()
+    runs = {run.strip('" ') for run in re.findall(r"\W+", text)} - {""}
+    best, most = None, 1
+    for sign in (*(_Separator(re.compile(re.escape(run)), _shown_sign(run)) for run in sorted(runs)), _BLANKS):
+        names = [fold(name.strip(' "')) for name in sign.pattern.split(text)]
+        found = sum(name in known for name in names)
+        # A name may consist of several words, so that blanks must separate documented names only.
+        if found > most and found * 2 >= len(names) and (sign is not _BLANKS or found == len(names)):
+            best, most = sign, found
+    return best
+
+
+@lru_cache(maxsize=1)
+def _documented_names() -> frozenset[str]:
+    """Return the folded names of all columns of imports and exports."""
+    names = {name for contract in CONTRACTS.values() for name in contract.header_names}
+    readbacks = [route.readback for contract in CONTRACTS.values() for route in contract.routes if route.readback]
+    names.update(name for readback in readbacks for name in readback.own_columns)
+    names.update(name for readback in readbacks for column in readback.columns for name in column.found)
+    return frozenset(map(fold, names))
+
+
+def _shown_sign(sign: str) -> str:
+    control = len(sign) == 1 and not sign.isprintable()
+    return f"the control character {ord(sign):#04x}" if control else repr(sign)
 
 
 def header_cause(header: Header, contract: Contract) -> CommonCause | None:

@@ -213,5 +213,14 @@ def _shortened(text: str) -> str:
     return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}… ({len(text):,} characters)"
 
 
-def _location(finding: Finding) -> tuple[int, int, int]:
-    return (finding.line or 0, finding.field or 0, finding.byte or 0)
+_KINDS = ("HDR", "FIL", "STR")
+
+
+def _location(finding: Finding) -> tuple[int, int, int, int, str]:
+    """Return the place of a finding; at one place, defects of the header and of structure come first, then by rule.
+
+    Where a block ends decides which of several defects of a record is found first.
+    """
+    kind = finding.code[:3]
+    rank = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+    return (finding.line or 0, finding.field or 0, finding.byte or 0, rank, finding.code if rank else "")

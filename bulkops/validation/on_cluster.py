@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from bulkops.cluster import DaskClient, RemoteResult
 
 _LEAST_BYTES, _MOST_BYTES = 16 << 20, 256 << 20
-"""Minimum and maximum size of a range."""
+"""Minimum and maximum size of a range. The minimum is the usual size of a block."""
 _RANGES_PER_THREAD = 12
 """Ranges of a file for each thread, so that all threads end at nearly the same time."""
 _AHEAD = 3
@@ -56,8 +56,12 @@ _FEW_KEYS = 250_000
 
 
 def range_bytes(size: int, threads: int) -> int:
-    """Return the size of the ranges of a file with `size` bytes."""
-    return min(max(size // (_RANGES_PER_THREAD * threads), _LEAST_BYTES), _MOST_BYTES)
+    """Return the size of the ranges of a file with `size` bytes: as many bytes as one or more blocks have.
+
+    The last block of a range would otherwise be small, and each block takes some milliseconds besides its bytes.
+    """
+    wanted = size // (_RANGES_PER_THREAD * threads)
+    return min(max(wanted - wanted % _LEAST_BYTES, _LEAST_BYTES), _MOST_BYTES)
 
 
 def key_parts(records: int, threads: int) -> int:

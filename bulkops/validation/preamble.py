@@ -18,6 +18,7 @@ from bulkops.validation.diagnosis import (
     header_below,
     header_cause,
     removable,
+    separator_cause,
     width_cause,
     wrapped_throughout,
 )
@@ -132,7 +133,7 @@ def read_file_start(
         line, whole_line = line[:lone], head.data[: lone + 1]
     below = head.data[len(whole_line) :]
     header = read_header(line, contract, mask=mask, renames=renames, sample=below)
-    for cause in _causes(header, below, contract, mask=mask):
+    for cause in _causes(header, line, below, contract, mask=mask):
         at = (head.lines + 1, head.offset)
         head.notices.append(Notice(cause.code, cause.message, *at, explains=cause.explains))
     goes = not preamble or removable(preamble, header)
@@ -153,8 +154,8 @@ def _once(header: Header, below: bytes) -> frozenset[str]:
 def _notices_of(header: Header, line: bytes, head: _Head) -> Iterator[Notice]:
     """Yield the defects of a header with their positions in the file."""
     for fault in header.faults:
-        # A byte is on its own line, a name on the line on which the header begins.
-        above = line.count(b"\n", 0, fault.at) if fault.code.startswith("FIL") else 0
+        # A byte or a quote is on its own line, a name on the line on which the header begins.
+        above = line.count(b"\n", 0, fault.at) if fault.column is None else 0
         at = (head.lines + above + 1, head.offset + fault.at)
         yield Notice(fault.code, fault.message, *at, fault.column, fault.field, rename=fault.rename, cause=fault.cause)
 
@@ -248,9 +249,14 @@ def _preamble_notice(preamble: bytes, head: _Head, *, doubtful: bool) -> Notice:
     return Notice("HDR111", message, head.lines - count + 1, head.offset - len(preamble))
 
 
-def _causes(header: Header, below: bytes, contract: Contract, *, mask: bool) -> list[CommonCause]:
+def _causes(header: Header, line: bytes, below: bytes, contract: Contract, *, mask: bool) -> list[CommonCause]:
     """Return the causes of many findings that the header and the first records show."""
-    found = (header_cause(header, contract), width_cause(header, below), encoding_cause(below, mask=mask))
+    found = (
+        separator_cause(header, line, below),
+        header_cause(header, contract),
+        width_cause(header, below),
+        encoding_cause(below, mask=mask),
+    )
     return [cause for cause in found if cause is not None]
 
 

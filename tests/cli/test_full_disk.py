@@ -100,6 +100,20 @@ def test_fix_names_the_folder_of_temporary_files_and_not_its_output(disk: Disk, 
     )
 
 
+def test_a_mapped_file_without_room_names_the_state_folder(disk: Disk, tmp_path: Path) -> None:
+    codes(tmp_path / "codes.csv", 40_000)
+    recipe = tmp_path / "map.yaml"
+    recipe.write_text(
+        "name: m\nsteps: [{contract: coupons, source: codes.csv, ids: {application: 1, campaign: 1},\n"
+        "  columns: {value: value, attributes: \"repeat('x', 300)\"}}]\n"
+    )
+    ended = Inside(disk.folder / "state", "http://127.0.0.1:9").run("map", str(recipe), "--into", str(tmp_path / "out"))
+    assert (ended.code, "step 1 (coupons): The rows cannot be mapped: " in ended.err) == (2, True), ended.err
+    assert "No space left on device" in ended.err
+    assert "set BULKOPS_STATE to a folder with enough space" in ended.err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_backup_blames_the_disk_of_its_copy_and_not_the_ledger(
     small_temporary: Disk, server: SandboxServer, tmp_path: Path
 ) -> None:

@@ -154,6 +154,30 @@ def test_equal_records_of_one_file_are_sent_and_counted(shell: Shell, sandbox: S
     assert held(sandbox, name) == 5
 
 
+def test_points_file_that_contains_all_its_records_twice_is_refused_unless_again(
+    shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    name = "loyalty-points"
+    lines = lines_of(name, *range(1, 21))
+    file = write(tmp_path / "joined.csv", name, [*lines, *lines])
+    for words in ((), ("--only-new",), ("--dry-run",)):
+        refused = send(shell, name, file, *words)
+        assert (refused.code, held(sandbox, name)) == (5, 0)
+        assert "each record occurs at least 2 times; 20 of 40 records differ" in refused.json["error"]["message"]
+    assert send(shell, name, file, "--again").code == 0
+    assert held(sandbox, name) == 40
+
+
+@pytest.mark.parametrize("copies", [9, 19])
+def test_points_file_with_few_copies_or_a_single_record_is_sent(
+    copies: int, shell: Shell, sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    lines = lines_of("loyalty-points", *range(1, 21))
+    file = write(tmp_path / "a.csv", "loyalty-points", [*lines, *lines[:copies]])
+    assert send(shell, "loyalty-points", file).code == 0
+    assert held(sandbox, "loyalty-points") == 20 + copies
+
+
 def test_only_the_sent_records_of_a_cancelled_job_count_as_sent_before(
     shell: Shell, sandbox: SandboxServer, tmp_path: Path
 ) -> None:

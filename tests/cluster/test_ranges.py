@@ -21,6 +21,8 @@ from bulkops.cluster import opened_cluster
 from bulkops.errors import UsageError
 from bulkops.limits import TooLarge
 from bulkops.validation import on_cluster
+from bulkops.validation.checks.columns import checks_of
+from bulkops.validation.context import Context
 from bulkops.validation.engine import validate_files
 from bulkops.validation.findings import ValidationReport
 from bulkops.validation.settings import ValidationSettings
@@ -130,6 +132,37 @@ def test_report_of_any_files_is_the_same_in_ranges_of_any_size(files: Random, si
         patch.setattr(on_cluster, "_LEAST_BYTES", sizes.choice((20, 60, 200, 1000)))
         patch.setattr(on_cluster, "_FEW_KEYS", sizes.choice((1, 5, 1000)))
         check(file.contract, paths, chosen)
+
+
+def test_checks_of_a_contract_that_was_sent_to_a_worker_are_built_once() -> None:
+    for name, contract in CONTRACTS.items():
+        sent: Contract = pickle.loads(pickle.dumps(contract))
+        for column in contract.columns:
+            found = [
+                checks_of(
+                    Context(
+                        contract=one,
+                        columns=one.column_names,
+                        separator=44,
+                        codes=frozenset(RULES),
+                        now=NOW,
+                        crlf=False,
+                    ),
+                    column.name,
+                )
+                for one in (contract, sent)
+            ]
+            assert found[0] is found[1], (name, column.name)
+
+
+@pytest.mark.parametrize(
+    ("size", "threads", "ranges"),
+    [(100, 2, 1), (514_000_000, 2, 31), (5 << 30, 1, 20), (5 << 30, 4, 54), (1 << 40, 8, 4096)],
+)
+def test_ranges_have_as_many_bytes_as_whole_blocks(size: int, threads: int, ranges: int) -> None:
+    length = on_cluster.range_bytes(size, threads)
+    assert length % ValidationSettings().block_bytes == 0
+    assert -(-size // length) == ranges
 
 
 def test_exceeded_limit_keeps_its_hint_in_another_process() -> None:

@@ -8,7 +8,7 @@ from bulkops_validators import CONTRACTS
 from bulkops_validators.model.cells import Choice, Duration, IdList, Integer, JsonObject, Number, Timestamp
 from bulkops_validators.model.contract import Column, Contract
 
-SEPARATORS = ",,,,,;\t|"
+SEPARATORS = ",,,,,,,;\t|^"
 LINE_ENDS = ("\n", "\n", "\n", "\r\n", "\r\n", "\r")
 ENCODINGS = ("utf-8",) * 14 + ("utf-8-sig", "utf-16", "utf-16-le", "utf-32", "cp1252", "cp1251", "cp850", "mac_roman")
 

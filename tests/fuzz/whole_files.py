@@ -21,7 +21,9 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Damage:
-    """One kind of damage: the change, all codes that a report may have (it has at least one), and the outcome.
+    """One kind of damage: the change, all codes that a report may have, and the outcome.
+
+    The report has at least one code. Only records without a unique key may validly be `repeated`.
 
     `one_column` is the outcome in a file of one column, in which any text may be a record. `after` is the repaired
     file, made of the file before.
@@ -32,6 +34,7 @@ class Damage:
     outcome: Outcome
     one_column: Outcome
     after: Callable[[bytes], bytes]
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,12 @@ def _damage(
     *codes: str,
     one_column: Outcome | None = None,
     after: Callable[[bytes], bytes] = bytes,
+    repeated: bool = False,
 ) -> Damage:
-    return Damage(done, frozenset(codes), outcome, one_column or outcome, after)
+    return Damage(done, frozenset(codes), outcome, one_column or outcome, after, repeated)
 
 
-_QUOTES, _CELLS = ("STR104", "STR106"), ("COD101", "TYP107", "HDR105")
+_QUOTES, _CELLS = ("STR104", "STR106"), ("COD101", "TYP107", "HDR105", "VAL107")
 _ODD = ("STR101", "STR116")
 
 DAMAGE = {
@@ -122,7 +126,7 @@ DAMAGE = {
         after=lambda data: data + _other(data).partition(b"\n")[2],
     ),
     "an upload is repeated": _damage(
-        lambda data: data + data[data.find(b"\n") + 1 :], Outcome.SAME, "UNQ101", "UNQ102"
+        lambda data: data + data[data.find(b"\n") + 1 :], Outcome.SAME, "UNQ101", "UNQ102", repeated=True
     ),
 }
 """All kinds of damage by name."""

@@ -12,6 +12,7 @@ from bulkops.cli.options.common import chunk_options, cluster_option, json_optio
 from bulkops.cli.options.contract import column_options, contract_argument, query_of
 from bulkops.cli.options.paths import InputPath
 from bulkops.cli.output.console import console
+from bulkops.cli.process.processors import keep_freed_memory
 from bulkops.errors import DataError
 from bulkops.wording import counted
 from bulkops_validators.model.contract import Contract
@@ -72,14 +73,15 @@ def command(
 
 
 def _planned(file: Path, limits: "ChunkLimits", names: Mapping[str, str], cluster: str | None) -> "FilePlan":
-    """Plan a file, here or on a cluster."""
+    """Plan a file without the checksums of chunks, here or on a cluster."""
+    keep_freed_memory()
     if cluster is None:
         from bulkops.chunking.plan import plan_file
 
-        return plan_file(file, limits, names=names)
+        return plan_file(file, limits, names=names, checksums=False)
     from bulkops.chunking.cluster_plan import plan_on_cluster
 
-    return plan_on_cluster(file, limits, cluster, names=names)
+    return plan_on_cluster(file, limits, cluster, names=names, checksums=False)
 
 
 def _document(contract: Contract, plan: "FilePlan", cost: "Cost") -> "PlanDocument":
@@ -100,13 +102,15 @@ def _document(contract: Contract, plan: "FilePlan", cost: "Cost") -> "PlanDocume
 
 def _refuse_other_header(contract: Contract, plan: "FilePlan") -> None:
     """Raise DataError if the header is not valid for the contract: such a file cannot be sent."""
+    with plan.path.open("rb") as file:
+        header = file.read(plan.header_end)
+    if contract.has_plain_header(header):
+        return
     from bulkops.reading.sources import stream_source
     from bulkops.validation.engine import validate_files
     from bulkops.validation.settings import ValidationSettings
 
-    with plan.path.open("rb") as file:
-        header = BytesIO(file.read(plan.header_end))
-    source = stream_source(str(plan.path), header)
+    source = stream_source(str(plan.path), BytesIO(header))
     (report,) = validate_files(contract, [source], settings=ValidationSettings(select=("HDR",))).files
     if report.errors:
         first = next(finding.message for finding in report.findings if finding.severity is Severity.ERROR)

@@ -61,9 +61,12 @@ def repair_cell(
 
 
 def makes_invalid(column: Column, before: str, after: str) -> bool:
-    """Return whether a repair causes a new error in a cell: blank, too short, too long, not allowed."""
+    """Return whether a repair causes an error in a cell: blank, too short, too long, not allowed.
+
+    A required cell of blanks is an error before and after its blanks are removed; it stays as it is.
+    """
     if not after.strip(_BLANKS):
-        return column.required and bool(before.strip(_BLANKS))
+        return column.required
     if not isinstance(column.cell, Text):
         return False
     cell = column.cell
@@ -150,6 +153,8 @@ def _choice(text: str, values: tuple[str, ...]) -> tuple[str, str] | None:
 
 def _json(text: str, options: FixOptions) -> tuple[str, str] | None:
     verdict = judge(text)
+    if verdict and verdict.code == "TYP107":
+        return "TYP107", ""
     if verdict and verdict.code == "TYP109" and options.unsafe and not _INFINITE.match(text):
         return "TYP109", ""
     return ("ATR103", straightened(text)) if verdict and verdict.code == "ATR103" else None

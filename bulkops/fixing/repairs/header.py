@@ -233,14 +233,16 @@ def _corrected_name(name: str, column: str, others: tuple[str, ...], shape: Reco
 def _spelled(raw: bytes, header: Header, place: int, name: str, shape: RecordShape) -> bytes:
     """Return a name as it is written: unchanged, unless it has a defect with a certain repair."""
     quoted = raw.startswith(b'"') and header.quoted[place]
+    unclosed = any(fault.code == "STR105" for fault in header.faults)
     if name != header.names[place]:
-        return _written(name, quoted=quoted)
+        # Another spelling would close an open quote, too.
+        wanted = not unclosed or b'"' not in raw or shape.options.unsafe or header.names[place] in shape.options.renames
+        return _written(name, quoted=quoted) if wanted else raw
     text, _ = decoded(raw, shape.evidence, shape.options)
     if text is None:
         return raw
     right = strict_cell(text, 0, "\0") == len(text) if quoted else '"' not in text
     if not right:
-        unclosed = any(fault.code == "STR105" for fault in header.faults)
         certain = header.columns[place] is not None and not unclosed
         removable = not name.strip() and len(header.names) > 1
         likely = shape.options.unsafe and (header.columns[place] is not None or removable)

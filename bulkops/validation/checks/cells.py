@@ -32,7 +32,7 @@ def clean_columns(frame: pl.DataFrame, context: Context) -> frozenset[str]:
         name
         for name in frame.columns
         if checks_of(context, name).text is not None
-        and _sample(frame[name]) is None
+        and not _repeats(frame[name])
         and checks_of(context, name).all_clean(frame[name])
     )
 
@@ -50,25 +50,24 @@ def content_matches(
         if name in spared:
             continue
         cells = frame[name]
-        counted = _distinct_cells(cells, checks_of(context, name))
-        if counted is not None:
-            distinct[name] = counted[name]
-        matches += _column_matches(cells, counted, numbers, context, budget)
+        # Most cells of the other columns differ.
+        if _repeats(cells):
+            distinct[name] = cells.unique()
+        matches += _column_matches(cells, distinct.get(name), numbers, context, budget)
     return matches + _record_matches(frame, distinct, numbers, context, budget)
 
 
 def _column_matches(
-    cells: pl.Series, distinct: pl.DataFrame | None, numbers: Offsets | None, context: Context, budget: ExampleBudget
+    cells: pl.Series, distinct: pl.Series | None, numbers: Offsets | None, context: Context, budget: ExampleBudget
 ) -> list[RuleMatches]:
     """Return the matches in the cells of a column; `distinct` has its distinct cells if it has few."""
     checks = checks_of(context, cells.name)
     if distinct is not None:
-        unclean = _unclean(distinct[cells.name], checks)
+        unclean = _unclean(distinct, checks)
         if not len(unclean):
             return []
         rows = cells.to_frame().with_row_index(ROW)
-        counted = distinct if _TIMES in distinct.columns else cells.value_counts(name=_TIMES)
-        counted = counted.filter(pl.col(cells.name).is_in(unclean.implode(), nulls_equal=True))
+        counted = cells.value_counts(name=_TIMES).filter(pl.col(cells.name).is_in(unclean.implode(), nulls_equal=True))
         return _repeated_matches(rows, counted, checks, numbers, context, budget)
     plain = checks.are_plain(cells)
     if plain.all():
@@ -82,23 +81,9 @@ def _column_matches(
     return _repeated_matches(rows, doubtful.value_counts(name=_TIMES), checks, numbers, context, budget)
 
 
-def _sample(cells: pl.Series) -> pl.Series | None:
-    """Return the distinct cells among the first ones if they are few; None if most cells of the column differ."""
-    if len(cells) <= _SAMPLE:
-        return None
-    distinct = cells.head(_SAMPLE).unique()
-    return distinct if len(distinct) < _SAMPLE // 2 else None
-
-
-def _distinct_cells(cells: pl.Series, checks: ColumnChecks) -> pl.DataFrame | None:
-    """Return the distinct cells of a column, with their counts if one of the first may break a check.
-
-    None if most cells differ.
-    """
-    sample = _sample(cells)
-    if sample is None:
-        return None
-    return cells.value_counts(name=_TIMES) if len(_unclean(sample, checks)) else cells.unique().to_frame()
+def _repeats(cells: pl.Series) -> bool:
+    """Return whether a column has many cells, and less than half of the first ones differ."""
+    return len(cells) > _SAMPLE and cells.head(_SAMPLE).n_unique() < _SAMPLE // 2
 
 
 def _unclean(distinct: pl.Series, checks: ColumnChecks) -> pl.Series:

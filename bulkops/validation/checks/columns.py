@@ -122,24 +122,24 @@ def checks_of(context: Context, name: str) -> ColumnChecks:
     """Return the enabled checks of a column."""
     column = context.contract.column(name)
     by_time = isinstance(column.cell, Timestamp) and column.cell.expected_future
-    return _checks_of(_Same(column), context.codes, context.now if by_time else None)
+    return _checks_of(_ColumnKey(column), context.codes, context.now if by_time else None)
 
 
-@dataclass(frozen=True, eq=False)
-class _Same:
-    """A column as a key: two keys are equal if they are about the same object. Columns can contain mappings."""
+@dataclass(frozen=True)
+class _ColumnKey:
+    """A column as a key. Columns can contain mappings, which have no hash.
+
+    Equal columns are the same key: on a worker of a cluster, each range of a file comes with a contract of its own.
+    """
 
     column: Column
 
     def __hash__(self) -> int:
-        return id(self.column)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and other.column is self.column
+        return hash(self.column.name)
 
 
 @lru_cache(maxsize=64)
-def _checks_of(key: _Same, codes: frozenset[str], now: datetime | None) -> ColumnChecks:
+def _checks_of(key: _ColumnKey, codes: frozenset[str], now: datetime | None) -> ColumnChecks:
     """Return the checks of a column, built once for many small files: building takes longer than running them."""
     column = key.column
     text = column.cell if isinstance(column.cell, Text) and column.cell.pattern is None else None

@@ -198,6 +198,8 @@ def _repeated_hashes(chunks: PlacedChunks, count: int, low: int, high: int) -> H
     ordered = ordered[:filled]
     _sort(ordered)
     equal = ordered[1:] == ordered[:-1]
+    if not equal.any():
+        return ordered[:0]
     # Keep only the second of a run of equal hashes.
     equal[1:] &= ordered[1:-1] != ordered[:-2]
     repeated_hashes: Hashes = ordered[1:][equal]

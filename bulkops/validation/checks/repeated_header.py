@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from bulkops.reading.records.structural_index import Offsets
+from bulkops.validation.checks.long_codes import LEAST
 from bulkops.validation.context import Context
 from bulkops.validation.rule_matches import Example, ExampleBudget, RuleMatches
 
@@ -26,13 +27,19 @@ def repeats_header(cells: Sequence[str], columns: Sequence[str | None], names: S
     return all(cell in (column, name) for cell, column, name in pairs)
 
 
-def repeated_headers(frame: pl.DataFrame, context: Context) -> Offsets:
-    """Return the rows of a frame of known columns that repeat the header."""
+def repeated_headers(frame: pl.DataFrame, context: Context, *, codes: frozenset[str] = frozenset()) -> Offsets:
+    """Return the rows of a frame of known columns that repeat the header.
+
+    `codes` are columns in which all cells are long codes.
+    """
     none = np.zeros(0, np.int64)
     if "HDR110" not in context.codes or not frame.width or not frame.height:
         return none
     spelt = {name: {name, *_own_name(name, context)} for name in frame.columns}
     first, *others = frame.columns
+    # Each cell begins with a letter, and has more characters than a name.
+    if first in codes and max(map(len, spelt[first])) < LEAST:
+        return none
     beginnings = [text for name in spelt[first] for text in (name, _MARK + name, f'{_MARK}"{name}"')]
     likely = frame.select(pl.col(first).is_in(beginnings).fill_null(value=False)).to_series()
     if not likely.any():

@@ -29,6 +29,7 @@ def repaired(
         ("expirydate", "\u00a013/04/2030 ", "2030-04-13T00:00:00Z", ["TYP107", "DAT103"]),
         ("limitval", " x ", "x", ["TYP107"]),
         ("limitval", "  ", "", ["TYP107"]),
+        ("attributes", " \u2028\u3000", "", ["TYP107"]),
     ],
 )
 def test_blanks_are_removed_before_other_repairs_of_the_cell(

@@ -307,6 +307,38 @@ def test_header_with_uncertain_columns_is_refused(data: bytes) -> None:
         fixed(data, contract="loyalty-tiers")
 
 
+def test_padded_name_with_an_open_quote_is_corrected_with_unsafe_only() -> None:
+    data = b'" value,limitval\nABCD,1 \n'
+    after, changes, _ = fixed(data)
+    assert (after, codes(changes)) == (b'" value,limitval\nABCD,1\n', ["TYP107"])
+    after, changes, _ = fixed(data, UNSAFE)
+    assert (after, codes(changes)) == (b'"value",limitval\nABCD,1\n', ["STR105", "HDR105", "TYP107"])
+    after, changes, _ = fixed(data, replace(SAFE, renames={" value": "value"}))
+    assert after == b'"value",limitval\nABCD,1\n'
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        # Four quotes end the header on its line; without that of the second name, the last one encloses its end.
+        b'value,start"date,"1,500","a\n""b",5,6,7\n',
+        # Without the first quote, the carriage return ends the header.
+        b'# made by a tool\n"value;limitval;;attribute\rs",,,\n',
+    ],
+)
+def test_header_that_would_end_in_another_place_after_its_repair_is_refused(data: bytes) -> None:
+    with pytest.raises(DataError, match="invalid quotes would end the header in another place"):
+        fixed(data)
+
+
+def test_required_cell_of_blanks_stays_as_it_is_beside_a_line_that_is_divided() -> None:
+    data = "identifier,state\nCARD-1, active\rCARD-2,\u2028\nCARD-3,\u2028\n".encode()
+    after, changes, _ = fixed(data, contract="loyalty-cards")
+    assert after == "identifier,state\nCARD-1,active\nCARD-2,\u2028\nCARD-3,\u2028\n".encode()
+    assert codes(changes) == ["FIL108", "TYP107"]
+    assert fixed(after, contract="loyalty-cards")[:2] == (after, [])
+
+
 @pytest.mark.parametrize("behind", [b",", b"\n", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize(
     "name", [b"\xff\xfe", b"\xff\xfe\0\0", b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04", b"%PDF-"]

@@ -9,13 +9,17 @@ from typing import Any
 
 import pytest
 
+from bulkops.checksums import sha256_of
 from bulkops.errors import BulkopsError, DataError, UsageError
 from bulkops.mapping.controls import refuse_other_totals
 from bulkops.mapping.mapped import MappedFile, map_step, workspace
 from bulkops.mapping.preview import first_pairs
+from bulkops.mapping.result import FILES
 from bulkops.origins import SourceOrigins, origins_path
 from bulkops.recipe import Step
+from bulkops.recipe_source import SourceSpec
 from bulkops.sources import delimited
+from bulkops.sources.opening import open_table
 
 CODES = """Codes;Amount;Until;Owner;Kind
 A-1, A-2;5,50;31.12.2030;u1;x
@@ -204,6 +208,25 @@ def test_many_rows_keep_their_order_and_their_lines(tmp_path: Path, mapped: Map)
         assert origin is not None
         assert origin.line == int(wanted[record - 1][5:]) + 2
     assert origins.of_record(80_001) is None
+
+
+def test_rows_of_several_staged_files_become_one_file_with_its_digest(
+    tmp_path: Path, mapped: Map, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delimited, "BLOCK_BYTES", 16 << 10)
+    notes = [f"order {n}" for n in range(8_000)]
+    notes[4_000] = 'order #4,000 "late"'
+    with (tmp_path / "codes.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, delimiter=";")
+        writer.writerows([("Codes", "Note"), *((f"CODE-{n}", note) for n, note in enumerate(notes))])
+    assert len([*open_table(SourceSpec(file=tmp_path / "codes.csv")).frames()]) > 2 * FILES
+    columns = {"value": "Codes", "attributes": "Note"}
+    found = mapped(columns=columns)
+    assert [row["attributes"] for row in rows(found)] == notes
+    assert found.sha256 == sha256_of(found.path)
+    columns["attributes"] = "CASE Note WHEN 'order 7500' THEN error('late') ELSE Note END"
+    with pytest.raises(DataError, match=r"codes\.csv, line 7502: columns\.attributes: late"):
+        mapped("other.csv", columns=columns)
 
 
 def test_the_same_source_gives_the_same_bytes_and_a_complete_file_is_used_again(mapped: Map, tmp_path: Path) -> None:

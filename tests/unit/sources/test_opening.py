@@ -48,6 +48,15 @@ def test_csv_of_any_separator_unicode_encoding_and_line_end_is_read(
     assert read(file=path) == (COLUMNS, ROWS, [2, 3])
 
 
+@pytest.mark.parametrize("separator", ["^", "~", ":", "#", "\x01", "\x1f"])
+def test_csv_of_a_rare_separator_is_read_if_it_divides_all_lines(tmp_path: Path, separator: str) -> None:
+    path = tmp_path / "legacy.csv"
+    path.write_text(csv_text(separator))
+    assert read(file=path) == (COLUMNS, ROWS, [2, 3])
+    path.write_text("Code\n" + f"A{separator}1\n" * 3)
+    assert read(file=path)[0] == ("Code",)
+
+
 def test_csv_of_another_encoding_names_the_line_and_is_read_once_the_encoding_is_given(tmp_path: Path) -> None:
     path = tmp_path / "legacy.csv"
     path.write_bytes(csv_text(";").encode("cp1252"))

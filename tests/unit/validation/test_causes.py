@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from bulkops.errors import DataError
 from bulkops.fixing.options import FixOptions
 from bulkops.fixing.run import fix_file
 from bulkops.reading.sources import Source
@@ -31,6 +32,13 @@ def check(contract: Contract | str, data: bytes, **chosen: object) -> FileReport
     settings = ValidationSettings(**chosen)  # type: ignore[arg-type] # by name
     known = CONTRACTS[contract] if isinstance(contract, str) else contract
     return validate_files(known, [Source("memory.csv", lambda: io.BytesIO(data))], settings=settings).files[0]
+
+
+def repaired(contract: Contract, data: bytes, options: FixOptions) -> bytes:
+    """Return the repaired copy of a file."""
+    source, out = Source("memory.csv", lambda: io.BytesIO(data)), io.BytesIO()
+    fix_file(contract, source, out, options=options, log=lambda _: None)
+    return out.getvalue()
 
 
 def file_of(contract: Contract, count: int = 12) -> str:
@@ -209,9 +217,7 @@ def test_a_low_header_may_have_blank_names_behind_it(contract: Contract) -> None
     data = "".join([f"{text}\n" for text in ("# made by a tool", *(f"{line},,," for line in lines))]).encode()
     report = check(contract, data)
     assert (report.counts, report.records) == ({"HDR111": 1, "HDR104": 3}, 12)
-    out = io.BytesIO()
-    fix_file(contract, Source("memory.csv", lambda: io.BytesIO(data)), out, options=FixOptions(), log=lambda _: None)
-    assert out.getvalue().decode().splitlines() == lines
+    assert repaired(contract, data, FixOptions()).decode().splitlines() == lines
 
 
 def test_records_below_a_low_header_keep_their_lines() -> None:
@@ -256,6 +262,31 @@ def test_the_header_of_another_import_is_one_finding(contract: Contract) -> None
     strange = {"loyalty-cards", "loyalty-tiers", "store-budgets"} - {contract.name}
     for name in strange:
         assert listed(check(contract, file_of(CONTRACTS[name]).encode())) == ["HDR113"]
+
+
+@pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)
+@pytest.mark.parametrize("sign", ["^", "~", ":", "#", "\x01", "\x1f", "::", "   ", "\uff0c", "¦"])
+def test_a_separator_that_no_reader_knows_is_one_finding(contract: Contract, sign: str) -> None:
+    lines = file_of(contract, 100).splitlines()
+    if "," not in lines[0]:
+        pytest.skip("no second column")
+    for quote in ("", '"'):
+        rows = [sign.join(f"{quote}{cell}{quote}" for cell in line.split(",")) for line in lines]
+        data = "\n".join([*rows, ""]).encode()
+        report = check(contract, data)
+        assert listed(report) == ["HDR117"]
+        assert report.findings[0].explains == sum(report.counts.values()) - 1 > 0
+        with pytest.raises(DataError, match="no usable header"):
+            repaired(contract, data, FixOptions(unsafe=True))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"start date of limit\nCODE1\n", b"value amount mine\nCODE1 1\n", b"value^mine^yours\nCODE1^1^1\n",
+     b"value^limitval\nCODE1\n", b"customer profile id\nu 1\n"],
+)  # fmt: skip
+def test_a_sign_that_separates_no_documented_names_is_no_separator(data: bytes) -> None:
+    assert "HDR117" not in check("coupons", data).counts
 
 
 @pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)

@@ -1,9 +1,12 @@
 """The header: the column that each name means, and the messages about names that mean none."""
 
+from itertools import chain, combinations
+
 import pytest
 
 from bulkops.validation.header import read_header
 from bulkops_validators import CONTRACTS
+from bulkops_validators.model.contract import Contract
 
 
 @pytest.mark.parametrize(
@@ -99,3 +102,25 @@ def test_masked_names_are_in_no_command_that_renames_a_column(line: bytes) -> No
 def test_masked_findings_of_contested_columns_contain_no_value() -> None:
     (fault,) = read_header(b"Code,Value", CONTRACTS["coupons"], mask=True).faults
     assert "'Code' and 'Value'" in fault.message
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_plain_header_has_no_error_and_needs_every_required_column(contract: Contract) -> None:
+    names, plain = contract.column_names, 0
+    for chosen in chain.from_iterable(combinations(names, size) for size in range(1, len(names) + 1)):
+        line = ",".join(chosen).encode()
+        errors = {fault.code for fault in read_header(line, contract).faults} - {"HDR131"}
+        assert contract.has_plain_header(line) is not bool(errors), (chosen, errors)
+        quoted = b"%s\r\n" % b",".join(b'"%s"' % name.encode() for name in chosen)
+        assert contract.has_plain_header(quoted) is not bool(errors)
+        plain += not errors
+    assert plain
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"", b"\n", b"value,value", b"value,", b" value", b"Value", b"value;limitval", b"value,odd", b"limitval", b'"',
+     b'"value', b'value"', b"\xef\xbb\xbfvalue", b'"value,limitval"', b"value\r\r\n", b"value\rlimitval\n"],
+)  # fmt: skip
+def test_any_other_header_is_not_plain(line: bytes) -> None:
+    assert not CONTRACTS["coupons"].has_plain_header(line)

@@ -1,12 +1,20 @@
 """Columns of only long codes: the check of all bytes at once agrees with the pattern of each cell."""
 
+from io import BytesIO
+
 import polars as pl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from bulkops.reading.sources import stream_source
 from bulkops.validation.checks.long_codes import LEAST, are_long_codes
+from bulkops.validation.engine import validate_files
+from bulkops.validation.settings import ValidationSettings
+from bulkops_validators import CONTRACTS
 from bulkops_validators.model import patterns
+from bulkops_validators.model.cells import Text
+from bulkops_validators.model.contract import Contract
 
 PARTS = [
     "A",
@@ -56,3 +64,12 @@ def test_one_other_cell_at_any_position_is_found(cell: str, position: int) -> No
     cells = ["ABCDEFGHIJ", "customer-0001"]
     cells.insert(position, cell)
     assert not are_long_codes(pl.Series(cells))
+
+
+@pytest.mark.parametrize("contract", CONTRACTS.values(), ids=CONTRACTS)
+def test_repeated_header_among_long_codes_is_reported(contract: Contract) -> None:
+    name = next(column.name for column in contract.columns if isinstance(column.cell, Text))
+    lines = [name, "CUSTOMER-01", name, "CUSTOMER-02"]
+    source = stream_source("f.csv", BytesIO("\n".join(lines).encode()))
+    (report,) = validate_files(contract, [source], settings=ValidationSettings(select=("HDR110",))).files
+    assert [finding.record for finding in report.findings] == [2]

@@ -29,6 +29,16 @@ def found(contract: str, content: bytes, **chosen: object) -> list[tuple[str, in
 STRUCTURE = {
     "empty": (b"", [("FIL101", None, 1, 0)]),
     "BOM": (b"\xef\xbb\xbfvalue\nCODE1\n", [("FIL105", None, 1, 0)]),
+    "text after a quote on the second line of a header": (
+        b'"a\nb",x;amount;limitval\n;CODE1;1\n',
+        [
+            ("HDR108", None, 1, 0),
+            ("HDR101", None, 1, 0),
+            ("HDR102", None, 1, 0),
+            ("HDR102", None, 1, 8),
+            ("STR106", None, 2, 5),
+        ],
+    ),
     "invalid UTF-8": (b"value\nCODE1\nA\xff\xfeB1\n", [("FIL102", 2, 3, 13)]),
     "Windows-1252 between thousands": (
         b"value,limitval\nABCD,1\xa0000\n",
@@ -251,6 +261,17 @@ def test_repeated_keys_are_found_in_files_larger_than_the_memory_limit() -> None
     report = check("coupons", f"value\n{rows}".encode(), keys_in_memory=50, block_bytes=256)[0]
     assert report.counts == {"UNQ101": 100}
     assert report.findings[0].message == "value 'CODE0' already appears in record 1 (line 2)"
+
+
+def test_blanks_instead_of_json_are_blanks_around_nothing() -> None:
+    assert found("coupons", b"value,attributes\nCODE1,  \nCODE2,\n") == [("TYP107", 1, 2, 23)]
+
+
+@pytest.mark.parametrize("block_bytes", [8, 100, 1 << 20])
+def test_findings_of_one_record_have_one_order_wherever_blocks_end(block_bytes: int) -> None:
+    data = "value,limitval\r\nCODE1,1\r\n,\nCODE2,1\r\n".encode("utf-16")
+    wanted = [("FIL103", None, 1, None), ("FIL109", 2, 3, None), ("STR103", 2, 3, None)]
+    assert found("coupons", data, block_bytes=block_bytes) == wanted
 
 
 def test_counts_are_exact_when_examples_are_capped() -> None:

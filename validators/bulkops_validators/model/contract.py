@@ -469,6 +469,18 @@ class Contract:
         """The names of the columns that every file must have."""
         return tuple(column.name for column in self.columns if column.required)
 
+    def has_plain_header(self, header: bytes) -> bool:
+        """Return whether a header has documented names only, each once, and all required ones.
+
+        Such a header has no error. Other headers may have none either, which only validation shows.
+        """
+        fields = header.removesuffix(b"\n").removesuffix(b"\r").decode("utf-8", "replace").split(",")
+        names = [field[1:-1] if field[:1] == field[-1:] == '"' else field for field in fields]
+        required: list[tuple[str, ...]] = [(name,) for name in self.required_names]
+        required += [exclusive.columns for exclusive in self.exclusive if exclusive.whole_file]
+        known = len(set(names)) == len(names) and set(names) <= set(self.column_names)
+        return known and all(set(names).intersection(columns) for columns in required)
+
     def route(self, ids: Mapping[str, int]) -> Route:
         """Return the route that uses the most of the given ids; raise LookupError with the missing ids if none fits."""
         fitting = [route for route in self.routes if all(name in ids for name in route.ids)]

@@ -223,7 +223,7 @@ def _json_code(text: str | None) -> str:
     return fault.code if fault is not None else ""
 
 
-JSON_CODES = ("TYP108", "TYP109", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
+JSON_CODES = ("TYP107", "TYP108", "TYP109", "TYP104", "ATR103", "TYP105", "ATR102", "ATR101", "ATR104")
 """The codes of the rules about JSON cells; a cell breaks at most one of them."""
 
 

@@ -14,6 +14,8 @@ from bulkops_validators.model.patterns import HASH_SIGNS, NO_VALUE, SPREADSHEET_
 _NAME = re.compile(ATTRIBUTE_NAME_PATTERN)
 _RESIDUE = re.compile(f"{SPREADSHEET_ERROR}|{HASH_SIGNS}")
 _NO_VALUE = re.compile(NO_VALUE)
+_ONLY_BLANKS = re.compile(r"[^\S\x1c-\x1f]+")
+"""Separators of ASCII (1C to 1F) are control characters in a CSV file."""
 _TOO_DEEP = "it is nested too deeply"
 _DEEPEST = 400
 """Maximum levels of nested JSON that are decoded; Python's own maximum differs between versions."""
@@ -90,6 +92,8 @@ def _judge(text: str) -> JsonFault | None:
 
 def _not_to_decode(text: str) -> JsonFault | None:
     """Return the fault that prevents decoding of a cell, or None."""
+    if _ONLY_BLANKS.fullmatch(text):
+        return JsonFault("TYP107", "it consists of blanks")
     if _RESIDUE.match(text):
         return JsonFault("TYP108", "it is a spreadsheet error or a row of # signs")
     if _NO_VALUE.match(text) and text != "null":  # null is valid JSON

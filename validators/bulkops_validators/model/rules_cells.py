@@ -62,7 +62,7 @@ TYPE_RULES: tuple[Rule, ...] = (
         "TYP107",
         "padded-cell",
         "The cell would be valid without the blanks around it.",
-        why="Blanks are not removed from numbers, dates and fixed words.",
+        why="Blanks are not removed from numbers, dates and fixed words, and are no JSON.",
         bad=" 10 ",
         good="10",
         repair="safe",

@@ -458,6 +458,16 @@ HEADER_RULES: tuple[Rule, ...] = (
         "`bulkops fix --rename OLD=NEW`, or --unsafe for all columns.",
     ),
     error(
+        "HDR117",
+        "unknown-delimiter",
+        "Fields are separated by a sign that is neither a comma nor a semicolon, a tab or a vertical bar.",
+        why="Each line becomes one column. The sign may also occur in values, so no repair is certain. This finding "
+        "causes the findings about columns, fields and cells; they are counted but not listed.",
+        bad="value^limitval\\nCODE1^1",
+        good="value,limitval\\nCODE1,1",
+        fix="Save with commas. A recipe of `bulkops map` reads a file with any ASCII sign as `separator`.",
+    ),
+    error(
         "HDR110",
         "header-among-records",
         "A record repeats the header.",
