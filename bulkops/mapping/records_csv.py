@@ -15,8 +15,8 @@ READ = 1 << 20
 class RecordsFile:
     """A new CSV file that frames of text are appended to; `file` must be open for reading and writing.
 
-    The columns of the first frame are the header, unless `header` is False. A null is an unquoted blank, a blank text a
-    quoted one.
+    The columns of the first frame are the header. A file without `header` is a part of another one: its bytes are not
+    hashed. A null is an unquoted blank, a blank text a quoted one.
     """
 
     def __init__(self, file: FileIO, *, header: bool = True) -> None:
@@ -48,7 +48,8 @@ class RecordsFile:
         self._file.seek(start)
         while size := self._file.readinto(buffer):
             found = found or buffer.find(mark, 0, size) >= 0
-            self._hash.update(memoryview(buffer)[:size])
+            if self._header:
+                self._hash.update(memoryview(buffer)[:size])
         return found
 
 

@@ -124,7 +124,7 @@ class MappingResult:
                     each.result()
         finally:
             self._engine.add(SOURCE, self._source)
-        self.sha256 = target.sha256
+        self.sha256 = target.sha256 if self._header else ""
         return records
 
     def _frame(self, rows: str) -> pl.DataFrame:
