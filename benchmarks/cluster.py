@@ -1,8 +1,9 @@
-"""How much faster two workers of a cluster validate and reconcile than one process, with one thread each.
+"""How much faster two workers of a cluster validate, map and reconcile than one process, with one thread each.
 
     python benchmarks/cluster.py                      # 4,000,000 coupons, 514 MB; and 80,000 coupons, 10 MB
     python benchmarks/cluster.py --records 1000000
-    python benchmarks/cluster.py --reconcile          # 4,000,000 coupons with their export, 669 MB
+    python benchmarks/cluster.py --only map
+    python benchmarks/cluster.py --only reconcile     # 4,000,000 coupons with their export, 669 MB
     python benchmarks/cluster.py --folder DIR         # keep the files
 
 Calls from Python are measured, with the libraries loaded and the client connected, and whole commands, which load dask
@@ -14,6 +15,7 @@ command and of the average worker together are the seconds of an idle machine if
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -26,10 +28,15 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from map import make as make_legacy  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
+from map import recipe  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 from ours import ROOT, environment  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 from reconcile import make as make_pair  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 from validate import make  # type: ignore[import-not-found,unused-ignore] # it lies beside this script
 
+WORK = ("validate", "map", "reconcile")
+MAPPED = str(Path(tempfile.gettempdir()) / "bulkops-benchmark-mapped")
+"""The folder of the mapped files, which each run removes first."""
 TICKS = os.sysconf("SC_CLK_TCK")
 Process = subprocess.Popen[bytes]
 CALL = """
@@ -48,7 +55,21 @@ report = bulkops.validate("coupons", path, settings=settings, cluster=client)
 seconds, processor = time.perf_counter() - start, time.process_time() - used
 print(json.dumps({"seconds": seconds, "processor": processor, "found": report.to_json()}))
 """
-
+CALL_MAP = """
+import json, sys, tempfile, time
+import bulkops
+path, into, address = sys.argv[1], sys.argv[2], sys.argv[3] if len(sys.argv) > 3 else None
+client = None
+if address:
+    from distributed import Client
+    client = Client(address)
+with tempfile.TemporaryDirectory() as folder:
+    bulkops.map_recipe("gift-cards", folder, cluster=client)
+start, used = time.perf_counter(), time.process_time()
+files = bulkops.map_recipe(path, into, cluster=client)
+seconds, processor = time.perf_counter() - start, time.process_time() - used
+print(json.dumps({"seconds": seconds, "processor": processor, "found": [file.to_json() for file in files]}))
+"""
 COMPARE = """
 import json, sys, time
 import duckdb
@@ -90,41 +111,66 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=4_000_000)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--reconcile", action="store_true", help="compare coupons with their export instead")
+    parser.add_argument("--only", choices=WORK, action="append", help="measure this alone; several are possible")
     parser.add_argument("--folder", type=Path, help="where the files are kept; default: a temporary one")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         with cluster(folder, given.workers) as (address, workers):
-            for records in () if given.reconcile else (given.records, 80_000):
-                path = make(folder, f"clean-{records}.csv", records)
-                command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(path), "--json"]
-                call = [sys.executable, "-c", CALL, str(path)]
-                for name, one, other in (
-                    ("call", call, [*call, address]),
-                    ("command", command, [*command, "--cluster", address]),
-                ):
-                    compare(f"{name}, {path.stat().st_size / 1e6:.0f} MB", one, other, workers, rounds=given.runs)
-            if given.reconcile:
-                compare_reconciliations(folder, given.records, address, workers, rounds=given.runs)
+            for work in given.only or WORK:
+                for records in (given.records, 80_000):
+                    for name, one, other in pairs_of(work, folder, records, address):
+                        compare(name, one, other, workers, rounds=given.runs)
             for worker in workers:
                 print(f"worker {worker.pid}: at most {peak(worker):.0f} MB")
 
 
-def compare_reconciliations(folder: Path, records: int, address: str, workers: list[Process], *, rounds: int) -> None:
-    """Compare coupons with their export on both sides in turns and print the figures."""
+def pairs_of(work: str, folder: Path, records: int, address: str) -> list[tuple[str, list[str], list[str]]]:
+    """Return each pair of the same work on one process and on a cluster, with its name."""
+    if work == "reconcile":
+        path, call = reconciliation(folder, records)
+        return [(f"reconcile: call, {megabytes(*path)}", call, [*call, address])]
+    path, call, command = validation(folder, records) if work == "validate" else mapping(folder, records)
+    return [
+        (f"{work}: call, {megabytes(path)}", call, [*call, address]),
+        (f"{work}: command, {megabytes(path)}", command, [*command, "--cluster", address]),
+    ]
+
+
+def megabytes(*paths: Path) -> str:
+    """Return the size of files together."""
+    return f"{sum(path.stat().st_size for path in paths) / 1e6:.0f} MB"
+
+
+def reconciliation(folder: Path, records: int) -> tuple[tuple[Path, Path], list[str]]:
+    """Return coupons with their export, and a call from Python that compares them."""
     pair = make_pair(records, folder)
     for path in pair:
         with path.open("rb") as file:
             path.with_name(f"{path.name}.few").write_bytes(b"".join(islice(file, 50)))
-    call = [sys.executable, "-c", COMPARE, *map(str, pair)]
-    megabytes = sum(path.stat().st_size for path in pair) / 1e6
-    compare(f"reconcile, {megabytes:.0f} MB", call, [*call, address], workers, rounds=rounds)
+    return pair, [sys.executable, "-c", COMPARE, *map(str, pair)]
+
+
+def validation(folder: Path, records: int) -> tuple[Path, list[str], list[str]]:
+    """Return a file of coupons, and a call from Python and a command that validate it."""
+    path = make(folder, f"clean-{records}.csv", records)
+    command = [sys.executable, "-m", "bulkops", "validate", "coupons", str(path), "--json"]
+    return path, [sys.executable, "-c", CALL, str(path)], command
+
+
+def mapping(folder: Path, records: int) -> tuple[Path, list[str], list[str]]:
+    """Return a legacy file, and a call from Python and a command that map it to the folder `MAPPED`."""
+    path = folder / f"legacy-{records}.csv"
+    if not path.exists():
+        make_legacy(path, records)
+    steps = recipe(folder, path)
+    command = [sys.executable, "-m", "bulkops", "map", str(steps), "--into", MAPPED, "--json"]
+    return path, [sys.executable, "-c", CALL_MAP, str(steps), MAPPED], command
 
 
 def compare(name: str, one: list[str], other: list[str], workers: list[Process], *, rounds: int) -> None:
-    """Run a command on both sides in turns and print the figures."""
+    """Do the work on both sides in turns and print the figures."""
     pairs = [(measure(one, [], pinned=True), measure(other, workers, pinned=False)) for _ in range(rounds)]
     assert all(here.printed == there.printed for here, there in pairs)
     here, there = (min((pair[side] for pair in pairs), key=lambda figure: figure.seconds) for side in (0, 1))
@@ -138,6 +184,8 @@ def compare(name: str, one: list[str], other: list[str], workers: list[Process],
 
 def measure(command: list[str], workers: list[Process], *, pinned: bool) -> Figure:
     """Run a command; a pinned one uses the first processor and one thread of polars only."""
+    # A complete mapped file would be used again.
+    shutil.rmtree(MAPPED, ignore_errors=True)
     before = [processor_seconds(worker) for worker in workers]
     pin = partial(os.sched_setaffinity, 0, {0}) if pinned else None
     start = time.perf_counter()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         export,
         fix,
         local_sandbox,
+        map_recipe,
         plan,
         reconcile,
         report,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from bulkops.client import Client, Jobs
     from bulkops.fixing.options import FixOptions
     from bulkops.ledger.job_view import Job, JobList
+    from bulkops.mapping.mapped import MappedFile
     from bulkops.pipeline.observer import Observer, Silent
     from bulkops.pipeline.running import Outcome
     from bulkops.reconciling.result import Reconciliation
@@ -46,6 +48,7 @@ HOMES = {
     "Job": "ledger.job_view",
     "JobList": "ledger.job_view",
     "Jobs": "client",
+    "MappedFile": "mapping.mapped",
     "Observer": "pipeline.observer",
     "Outcome": "pipeline.running",
     "Reconciliation": "reconciling.result",
@@ -57,6 +60,7 @@ HOMES = {
     "export": "api",
     "fix": "api",
     "local_sandbox": "api",
+    "map_recipe": "api",
     "plan": "api",
     "reconcile": "api",
     "report": "api",
@@ -78,6 +82,7 @@ __all__ = [
     "Job",
     "JobList",
     "Jobs",
+    "MappedFile",
     "Observer",
     "Outcome",
     "Reconciliation",
@@ -91,6 +96,7 @@ __all__ = [
     "export",
     "fix",
     "local_sandbox",
+    "map_recipe",
     "plan",
     "reconcile",
     "report",

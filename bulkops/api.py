@@ -18,6 +18,7 @@ from bulkops.chunking.cluster_plan import plan_on_cluster
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import SystemClock
+from bulkops.cluster import opened_cluster
 from bulkops.embedded import fresh_sandbox
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.exporting.catalog import EXPORTS
@@ -31,7 +32,9 @@ from bulkops.fixing.writer import Change, FixReport
 from bulkops.frames import Input, input_path, is_frame, kept_path
 from bulkops.ledger.inputs import inputs_guard
 from bulkops.ledger.store import Ledger, opened_ledger
+from bulkops.mapping.mapped import MappedFile
 from bulkops.pipeline.importing import Destination, ImportRequest, import_file
+from bulkops.pipeline.mapping import map_into, workspace_of
 from bulkops.pipeline.observer import Observer, Silent
 from bulkops.pipeline.recipes import RecipeRun, StepResult, check_recipe
 from bulkops.pipeline.reconcile_job import ReconcileRequest, fold_named, prove, request_of_job
@@ -44,7 +47,7 @@ from bulkops.recipe import at_target, load_recipe
 from bulkops.reconciling.result import Reconciliation
 from bulkops.reconciling.sides import EvidenceSource, ImportFacts
 from bulkops.redaction import remember_keys
-from bulkops.remote.paths import path_of
+from bulkops.remote.paths import RemotePath, path_of
 from bulkops.reporting.write import ReportOptions, form_of, write_report
 from bulkops.settings import (
     Target,
@@ -437,6 +440,29 @@ def run(
             first=first,
         )
         return list(steps.results())
+
+
+def map_recipe(
+    recipe: PathLike,
+    into: PathLike,
+    *,
+    variables: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+    cluster: "str | DaskClient | None" = None,
+) -> list[MappedFile]:
+    """Map the sources of a recipe (a path, or the name of a shipped one) to files in a folder; nothing is sent.
+
+    `cluster` is as in `validate`; its workers must also be able to write to the folder. DataError names the source row
+    that cannot be mapped; UsageError if the recipe is invalid or a foreign file would be replaced.
+    """
+    loaded = load_recipe(find_recipe(os.fspath(recipe)), variables or {})
+    folder = _path(into)
+    if not isinstance(folder, RemotePath):
+        folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as stack:
+        workers = None if cluster is None else stack.enter_context(opened_cluster(cluster))
+        space = stack.enter_context(workspace_of(loaded))
+        return [found for *_, found in map_into(loaded, folder, space, Permit(overwrite=overwrite), workers)]
 
 
 def report(

@@ -20,6 +20,8 @@ CLOCKS = frozenset(
 """Functions and words with a value that depends on the moment or the machine."""
 ALLOWED = frozenset({"error"})
 """Functions that DuckDB calls volatile although their result depends on their arguments alone."""
+SEVERAL = frozenset({"generate_subscripts", "regexp_split_to_table", "unlist", "unnest"})
+"""Functions that turn one row into several, so that the counts of rows and the origins would be wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +75,10 @@ def parsed(key: str, sql: str, columns: Collection[str]) -> Expression:
             key,
             f"{odd[0]} has another value in each run, so an interrupted run could not go on.",
             hint="Write the value into the recipe, or use a variable: ${NAME} and --set NAME=VALUE.",
+        )
+    if several := sorted(functions & SEVERAL):
+        raise MappingError(
+            key, f"{several[0]} gives several values for a row.", hint="Put the list under `unnest:` of the step."
         )
     return Expression(key=key, sql=sql, names=frozenset(names), functions=frozenset(functions), windows=windows)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -17,7 +17,7 @@ from bulkops.errors import DataError, UsageError
 from bulkops.mapping.controls import Control, check_controls, sums_of
 from bulkops.mapping.engine import Engine, LookupTable, bound, joined_twice, located, row_place
 from bulkops.mapping.query import SOURCE, StepMapping, mapping_of, refuse_unused
-from bulkops.mapping.result import MappingResult
+from bulkops.mapping.result import MappingResult, query_of
 from bulkops.mapping.staging import Opened, Staged, open_source, stage
 from bulkops.origins import SourceOrigins, origins_path
 from bulkops.private import private_folder
@@ -175,9 +175,8 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
     digests = digests_of(step, space)
     key = mapping_key(step, digests)
     path = path if isinstance(path, Path) else path(key)
-    if (known := _known(path, key)) is not None:
-        with Engine(space.folder, readable=path.parent) as engine:
-            return _controlled(step, engine, replace(known, digests=digests))
+    if (known := known_file(step, path, key, space)) is not None:
+        return replace(known, digests=digests)
     staged = {name: space.staged(spec) for name, spec in specs_of(step).items()}
     tables = {name.removeprefix("joins."): table.columns for name, table in staged.items() if "lookups." not in name}
     mapping = mapping_of(step, tables)
@@ -187,13 +186,14 @@ def map_step(step: Step, path: Path | NamedByKey, space: Workspace, *, permit: P
         refuse_unused(mapping)
         _refuse_many(engine, mapping, staged[SOURCE])
         with located(engine, mapping, staged[SOURCE]):
-            result = MappingResult(engine, mapping, texts, space.folder, source=staged[SOURCE])
+            query, csv = query_of(mapping, texts), space.folder / "mapped.csv"
+            result = MappingResult(engine, query, space.folder, csv, source=staged[SOURCE])
             used, records = result.write()
         found = MappedFile(
             path=path, key=key, sha256=result.sha256, records=records, source_rows=staged[SOURCE].rows,
             rows_used=used, parts=staged[SOURCE].parts, digests=digests, notes=staged[SOURCE].notes,
         )  # fmt: skip
-        found = _controlled(step, engine, found, written=result.csv)
+        found = controlled(step, engine, found, written=result.csv)
         _store(result, found, permit)
     return found
 
@@ -203,13 +203,19 @@ def expose(engine: Engine, step: Step, staged: Mapping[str, Staged]) -> None:
     for name, table in staged.items():
         if not name.startswith("lookups."):
             engine.add(name.removeprefix("joins."), table)
+    for name, lookup in lookup_tables(step, staged):
+        engine.add_lookup(name, lookup)
+
+
+def lookup_tables(step: Step, staged: Mapping[str, Staged]) -> Iterator[tuple[str, LookupTable]]:
+    """Yield the name and the table of each look-up; UsageError for a column that its source does not have."""
     for name, lookup in step.lookups.items():
         source = staged.get(f"lookups.{name}")
         for column in (lookup.key, lookup.value) if source else ():
             if source and column not in source.columns:
                 raise UsageError(f"lookups.{name}: {source.parts[0].name} has no column {column!r}.")
         names = (lookup.key or "", lookup.value or "")
-        engine.add_lookup(name, LookupTable(missing=lookup.missing, values=lookup.values, staged=source, names=names))
+        yield name, LookupTable(missing=lookup.missing, values=lookup.values, staged=source, names=names)
 
 
 def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
@@ -222,7 +228,7 @@ def _refuse_many(engine: Engine, mapping: StepMapping, source: Staged) -> None:
         )
 
 
-def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
+def controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path | None = None) -> MappedFile:
     """Return a mapped file with its control totals and sums."""
     file = written or found.path
     controls = check_controls(step, engine, file, source_rows=found.source_rows, records=found.records)
@@ -231,7 +237,15 @@ def _controlled(step: Step, engine: Engine, found: MappedFile, *, written: Path 
 
 def _store(result: MappingResult, found: MappedFile, permit: Permit) -> None:
     """Give the files of a result their names: the origins first, so that a mapped file always has them."""
-    facts = {
+    origins = result.write_origins(facts_of(found))
+    permit.check(found.path)
+    store_file(origins, origins_path(found.path), permit)
+    store_file(result.csv, found.path, permit)
+
+
+def facts_of(found: MappedFile) -> dict[str, Any]:
+    """Return the metadata of the origins of a mapped file."""
+    return {
         "key": found.key,
         "sha256": found.sha256,
         "records": found.records,
@@ -240,24 +254,27 @@ def _store(result: MappingResult, found: MappedFile, permit: Permit) -> None:
         "parts": [asdict(part) for part in found.parts],
         "notes": list(found.notes),
     }
-    origins = result.write_origins(facts)
-    permit.check(found.path)
-    for made, path in ((origins, origins_path(found.path)), (result.csv, found.path)):
-        with part_file(path, permit) as (_, part):
-            moved = shutil.move(made, part)  # a rename if both are in one file system
-            with Path(moved).open("r+b") as file:
-                keep(file, part, path, permit)
 
 
-def _known(path: Path, key: str) -> MappedFile | None:
-    """Return a complete mapped file of the same mapping and content, if there is one."""
+def store_file(made: Path, path: Path, permit: Permit) -> None:
+    """Give a complete file its name."""
+    with part_file(path, permit) as (_, part):
+        moved = shutil.move(made, part)  # a rename if both are in one file system
+        with Path(moved).open("r+b") as file:
+            keep(file, part, path, permit)
+
+
+def known_file(step: Step, path: Path, key: str, space: Workspace) -> MappedFile | None:
+    """Return a complete mapped file of the same mapping and content with its control totals, if there is one."""
     if not path.is_file() or (origins := SourceOrigins.beside(path)) is None:
         return None
     facts = origins.facts
     if facts.get("key") != key or facts.get("sha256") != sha256_of(path):
         return None
-    return MappedFile(
+    found = MappedFile(
         path=path, key=key, sha256=facts["sha256"], records=facts["records"], source_rows=facts["source_rows"],
         rows_used=facts["rows_used"], parts=tuple(SourcePart(**part) for part in facts["parts"]), digests={},
         notes=tuple(facts["notes"]), reused=True,
     )  # fmt: skip
+    with Engine(space.folder, readable=path.parent) as engine:
+        return controlled(step, engine, found)

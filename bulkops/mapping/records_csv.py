@@ -15,11 +15,13 @@ READ = 1 << 20
 class RecordsFile:
     """A new CSV file that frames of text are appended to; `file` must be open for reading and writing.
 
-    The columns of the first frame are the header. A null is an unquoted blank, a blank text a quoted one.
+    The columns of the first frame are the header. A file without `header` is a part of another one: its bytes are not
+    hashed. A null is an unquoted blank, a blank text a quoted one.
     """
 
-    def __init__(self, file: FileIO) -> None:
+    def __init__(self, file: FileIO, *, header: bool = True) -> None:
         self._file = file
+        self._header = header
         self._hash = hashlib.sha256()
 
     @property
@@ -30,13 +32,14 @@ class RecordsFile:
     def append(self, frame: pl.DataFrame) -> None:
         """Append the rows of a frame; OSError or PolarsError if that fails."""
         start, before = self._file.tell(), self._hash.copy()
-        frame.write_csv(self._file, include_header=start == 0)
+        header = self._header and start == 0
+        frame.write_csv(self._file, include_header=header)
         if self._has_comment(start):  # rare, and a search in the written bytes costs less than one in every column
             self._file.seek(start)
             self._file.truncate()
             self._hash = before
             quoted = frame.select(_quoted(name) for name in frame.columns)
-            quoted.write_csv(self._file, include_header=start == 0, quote_style="never")
+            quoted.write_csv(self._file, include_header=header, quote_style="never")
             self._has_comment(start)
 
     def _has_comment(self, start: int) -> bool:
@@ -45,7 +48,8 @@ class RecordsFile:
         self._file.seek(start)
         while size := self._file.readinto(buffer):
             found = found or buffer.find(mark, 0, size) >= 0
-            self._hash.update(memoryview(buffer)[:size])
+            if self._header:
+                self._hash.update(memoryview(buffer)[:size])
         return found
 
 

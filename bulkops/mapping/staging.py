@@ -60,9 +60,14 @@ class Opened:
 def open_source(spec: SourceSpec) -> Opened:
     """Open a source; errors as for `open_table`."""
     table = open_table(spec)
-    digests = [part.sha256 for part in table.parts]
-    known = None if None in digests else _digest(digests)
+    digests = [part.sha256 for part in table.parts if part.sha256 is not None]
+    known = digest_of_files(digests) if len(digests) == len(table.parts) else None
     return Opened(spec=spec, table=table, digest=known, stamps=_stamps(table))
+
+
+def digest_of_files(digests: Sequence[str]) -> str:
+    """Return the digest that identifies the content of files, from the SHA-256 of each."""
+    return _digest(list(digests))
 
 
 def _digest(*facts: object) -> str:

@@ -3,25 +3,28 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.chunking.schedule import Cost, cost_of
+from bulkops.cluster import Cluster
 from bulkops.errors import BulkopsError, GuardRefused, UsageError
 from bulkops.mapping.controls import refuse_other_totals
 from bulkops.mapping.expressions import MappingError
-from bulkops.mapping.mapped import MappedFile, NamedByKey, Progress, Workspace, map_step, workspace
+from bulkops.mapping.mapped import MappedFile, Progress, Workspace, map_step, workspace
+from bulkops.mapping.on_cluster import map_step_on_cluster
 from bulkops.private import private_folder
 from bulkops.queries import query_texts
 from bulkops.recipe import Recipe, Step, place_of_step
 from bulkops.settings import mapped_folder
-from bulkops.writing import OWN_ONLY, Permit
+from bulkops.writing import Permit
 from bulkops_validators import CONTRACTS
 
 if TYPE_CHECKING:
@@ -44,12 +47,10 @@ def workspace_of(recipe: Recipe, progress: Progress | None = None) -> Iterator[W
         yield space
 
 
-def map_one(
-    recipe: Recipe, number: int, step: Step, path: Path | NamedByKey, space: Workspace, permit: Permit = OWN_ONLY
-) -> MappedFile:
+def map_one(recipe: Recipe, number: int, step: Step, map_it: Callable[[], MappedFile]) -> MappedFile:
     """Map a step and compare its control totals; errors name the recipe, the line and the step."""
     with placed_errors(recipe, number, step):
-        found = map_step(step, path, space, permit=permit)
+        found = map_it()
     refuse_other_totals(f"{recipe.name}: step {number} ({step.contract})", found.controls)
     return found
 
@@ -73,15 +74,15 @@ def _placed(error: BulkopsError, message: str) -> BulkopsError:
     return placed
 
 
-def map_into(recipe: Recipe, folder: Path, space: Workspace, permit: Permit) -> Iterator[tuple[int, Step, MappedFile]]:
-    """Write the mapped file of each step with a source to a folder, and yield it."""
+def map_into(
+    recipe: Recipe, folder: Path, space: Workspace, permit: Permit, cluster: Cluster | None = None
+) -> Iterator[tuple[int, Step, MappedFile]]:
+    """Write the mapped file of each step with a source to a folder, and yield it; with a cluster, its workers map."""
+    how = map_step if cluster is None else partial(map_step_on_cluster, cluster=cluster)
     for number, step in enumerate(recipe.steps, start=1):
         if step.source is not None:
-            yield (
-                number,
-                step,
-                map_one(recipe, number, step, folder / f"{number:02}-{step.contract}.csv", space, permit),
-            )
+            path = folder / f"{number:02}-{step.contract}.csv"
+            yield number, step, map_one(recipe, number, step, partial(how, step, path, space, permit=permit))
 
 
 def kept_path(recipe: Recipe, number: int, step: Step, key: str) -> Path:
@@ -155,7 +156,7 @@ def kept_file(recipe: Recipe, number: int, step: Step, space: Workspace) -> Mapp
         private_folder(path.parent)
         return path
 
-    return map_one(recipe, number, step, path_of, space)
+    return map_one(recipe, number, step, partial(map_step, step, path_of, space))
 
 
 @dataclass(frozen=True, kw_only=True)

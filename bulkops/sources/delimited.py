@@ -8,9 +8,9 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -150,10 +150,9 @@ def _width(line: bytes, separator: int) -> int:
 def _headed(path: str, data: bytes, start: int, separator: int, spec: SourceSpec) -> Dialect:
     """Return the dialect with the names of the columns and the place of the first record."""
     options = {"delimiter": chr(separator), "quotechar": spec.quote or '"', "escapechar": spec.escape}
-    csv.field_size_limit(1 << 30)  # for the whole process; the default refuses cells of more than 128 KiB
     written = data[start:].decode("utf-8", "replace")
     text = io.StringIO(written, newline="")
-    reader = csv.reader(text, strict=False, doublequote=spec.escape is None, **options)  # type: ignore[arg-type]
+    reader = _csv_reader(text, strict=False, doublequote=spec.escape is None, **options)
     rows, ends = [], []
     for row in reader:
         rows.append(row)
@@ -173,6 +172,12 @@ def _headed(path: str, data: bytes, start: int, separator: int, spec: SourceSpec
     notes = (f"the header is on line {lines[index]}",) if index else ()
     first = data.count(b"\n", 0, ends[index]) + 1
     return replace(dialect, names=names, skipped=ends[index], first_line=first, notes=notes)
+
+
+def _csv_reader(text: Iterable[str], **options: Any) -> Any:
+    """Return a reader for cells of any length."""
+    csv.field_size_limit(1 << 30)  # for the whole process; the default refuses cells of more than 128 KiB
+    return csv.reader(text, **options)
 
 
 def _given_row(path: str, lines: list[int], line: int) -> int:
@@ -206,12 +211,15 @@ def _frames(reader: ContentReader, path: str, dialect: Dialect, part: int) -> It
         return
     line, width = dialect.first_line, len(dialect.names)
     for block in blocks(reader, separator=dialect.separator, width=width, size=BLOCK_BYTES):
-        frame, starts = _read(block, path, dialect, line)
-        numbers = (
-            pl.int_range(line, line + frame.height, dtype=pl.Int64) if starts is None else pl.Series(starts + line)
-        )
-        yield with_origin(blank_as_null(frame), numbers, part)
+        yield block_frame(block, path, dialect, line, part)
         line += block.feeds
+
+
+def block_frame(block: Block, path: str, dialect: Dialect, line: int, part: int) -> pl.DataFrame:
+    """Return the records of a block that begins on a line, with their origin; DataError for a malformed record."""
+    frame, starts = _read(block, path, dialect, line)
+    numbers = pl.int_range(line, line + frame.height, dtype=pl.Int64) if starts is None else pl.Series(starts + line)
+    return with_origin(blank_as_null(frame), numbers, part)
 
 
 def _read(block: Block, path: str, dialect: Dialect, line: int) -> tuple[pl.DataFrame, np.ndarray | None]:
@@ -240,7 +248,7 @@ def _read(block: Block, path: str, dialect: Dialect, line: int) -> tuple[pl.Data
     data = b"".join(block.data[a:b] for a, b in zip(laid.starts[kept].tolist(), laid.ends[kept].tolist(), strict=True))
     frame = _fast(data, dialect) if data else pl.DataFrame(schema=dict.fromkeys(dialect.names, pl.String))
     if frame is None or frame.height != len(kept):
-        rows = list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=chr(dialect.separator)))
+        rows = list(_csv_reader(io.StringIO(data.decode(), newline=""), delimiter=chr(dialect.separator)))
         frame = pl.DataFrame(rows, schema=dict.fromkeys(dialect.names, pl.String), orient="row")
     return frame, block.lines_before(laid.starts[kept])
 
@@ -288,7 +296,7 @@ def _fast(data: bytes, dialect: Dialect) -> pl.DataFrame | None:
 def _rows_of_dialect(reader: ContentReader, path: str, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Yield the records of a file with another quote or an escape character, with the line of each."""
     stream = io.TextIOWrapper(io.BufferedReader(_Stream(reader)), encoding="utf-8", newline="")
-    found = csv.reader(
+    found = _csv_reader(
         stream, delimiter=chr(dialect.separator), quotechar=dialect.quote, escapechar=dialect.escape,
         doublequote=dialect.escape is None, strict=True,
     )  # fmt: skip

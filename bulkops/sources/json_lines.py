@@ -1,7 +1,7 @@
 """Read JSON lines: one object a line; nested objects become columns with dots, lists stay JSON."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from io import TextIOWrapper
 from typing import Any
 
@@ -31,12 +31,17 @@ def rows(source: Source, names: tuple[str, ...]) -> Iterator[tuple[int, list[str
 def records(source: Source) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Yield each record as text by key, with its line; DataError names a line that is not a JSON object."""
     with source.open() as stream, TextIOWrapper(stream, encoding="utf-8-sig", newline="\n") as text:
-        try:
-            for line, written in enumerate(text, start=1):
-                if written.strip():
-                    yield line, _record(written, source.path, line)
-        except UnicodeDecodeError as error:
-            raise DataError(f"{source.path} is not UTF-8: {error}.") from None
+        yield from records_in(text, source.path)
+
+
+def records_in(lines: Iterable[str], path: str) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield the record of each line that is not blank, with the number of the line; errors as for `records`."""
+    try:
+        for line, written in enumerate(lines, start=1):
+            if written.strip():
+                yield line, _record(written, path, line)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not UTF-8: {error}.") from None
 
 
 def _record(written: str, path: str, line: int) -> dict[str, str | None]:

@@ -1,10 +1,11 @@
 """Open the source of a recipe as a table: one function for every format."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from glob import has_magic
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -32,11 +33,11 @@ def open_table(spec: SourceSpec) -> LegacyTable:
     """
     if spec.file is None:
         return _database_table(spec)
-    tables = [_file_table(each, spec, part) for part, each in enumerate(_files(spec.file, spec.kind))]
+    tables = [_file_table(each, spec, part) for part, each in enumerate(files_of(spec.file, spec.kind))]
     return _joined(tables)
 
 
-def _files(file: Path, kind: str) -> list[Source]:
+def files_of(file: Path, kind: str) -> list[Source]:
     """Return the files of a source, in the order of their names."""
     if kind in {"csv", "jsonl", "export"}:
         return expand([str(file)])
@@ -77,7 +78,7 @@ def _file_table(source: Source, spec: SourceSpec, part: int) -> LegacyTable:
 
 
 def _table(source: Source, columns: tuple[str, ...], frames: object, unit: str = "line") -> LegacyTable:
-    part = SourcePart(name=source.path, unit=unit, sha256=_sha256(source))
+    part = SourcePart(name=source.path, unit=unit, sha256=content_sha256(source))
     return LegacyTable(columns=columns, parts=(part,), frames=frames)  # type: ignore[arg-type] # partials have no type
 
 
@@ -140,11 +141,16 @@ def _database_table(spec: SourceSpec) -> LegacyTable:
     return LegacyTable(columns=columns, parts=(part,), frames=lambda: batches(database.rows(found), columns, 0))
 
 
+def joined_columns(columns: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return the columns of all files, in the order in which they first appear."""
+    return tuple(dict.fromkeys(chain.from_iterable(columns)))
+
+
 def _joined(tables: Sequence[LegacyTable]) -> LegacyTable:
     """Return the tables of several files as one, with the columns of all."""
     if len(tables) == 1:
         return tables[0]
-    columns = tuple(dict.fromkeys(name for table in tables for name in table.columns))
+    columns = joined_columns(table.columns for table in tables)
     odd = next((table for table in tables if set(table.columns) != set(columns)), None)
     if odd is not None:
         missing = ", ".join(name for name in columns if name not in odd.columns)
@@ -159,7 +165,8 @@ def _joined(tables: Sequence[LegacyTable]) -> LegacyTable:
     return LegacyTable(columns=columns, parts=parts, frames=frames, notes=tables[0].notes)
 
 
-def _sha256(source: Source) -> str:
+def content_sha256(source: Source) -> str:
+    """Return the SHA-256 of the content of a source, decompressed if it is compressed."""
     digest = hashlib.sha256()
     with source.open() as stream:
         while data := stream.read(_READ):

@@ -25,16 +25,19 @@ def _unreadable(path: Path, error: Exception) -> InputUnreadable:
     return InputUnreadable(f"{path} cannot be read as Parquet: {place}{str(error).splitlines()[0]}")
 
 
-def slices(path: Path, schema: pl.Schema, columns: tuple[str, ...]) -> Iterator[pl.DataFrame]:
+def slices(
+    path: Path, schema: pl.Schema, columns: tuple[str, ...], *, start: int = 0, end: int | None = None
+) -> Iterator[pl.DataFrame]:
     """Yield the rows in slices, as text: timestamps and dates as in ISO 8601, lists and structs as JSON.
 
-    InputUnreadable if the file is damaged, or if the values of a column have no form as text.
+    `start` and `end` select a range of rows, counted from 0. InputUnreadable if the file is damaged, or if the values
+    of a column have no form as text.
     """
-    start, scanned = 0, pl.scan_parquet(path, glob=False)
+    scanned = pl.scan_parquet(path, glob=False)
     texts = [text(name, kind).alias(new) for (name, kind), new in zip(schema.items(), columns, strict=True)]
-    while True:
+    while end is None or start < end:
         try:
-            found = scanned.slice(start, BATCH).collect().select(texts)
+            found = scanned.slice(start, BATCH if end is None else min(BATCH, end - start)).collect().select(texts)
         except (OSError, pl.exceptions.PolarsError) as error:
             raise _unreadable(path, error) from None
         if not found.height:

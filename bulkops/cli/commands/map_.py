@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from bulkops.cli.options.common import CountType, json_option, limit_options, overwrite_option
+from bulkops.cli.options.common import CountType, cluster_option, json_option, limit_options, overwrite_option
 from bulkops.cli.options.environment import own_option
 from bulkops.cli.options.paths import FilePath
 from bulkops.cli.process import completion
@@ -20,10 +20,18 @@ from bulkops.errors import UsageError
 )
 @own_option("--set", "chosen", multiple=True, metavar="NAME=VALUE", help="Set a variable of the recipe.")
 @overwrite_option
+@cluster_option
 @limit_options
 @json_option
 def command(
-    recipe: str, *, into: Path | None, head: int | None, chosen: tuple[str, ...], overwrite: bool, as_json: bool
+    recipe: str,
+    *,
+    into: Path | None,
+    head: int | None,
+    chosen: tuple[str, ...],
+    overwrite: bool,
+    cluster: str | None,
+    as_json: bool,
 ) -> int:
     """Map the sources of RECIPE to files in the import format. Sends nothing.
 
@@ -42,4 +50,4 @@ def command(
     if head is not None:
         return show_head(loaded, head, as_json=as_json)
     assert into is not None
-    return write_files(loaded, into, Permit(overwrite=overwrite), as_json=as_json)
+    return write_files(loaded, into, Permit(overwrite=overwrite), as_json=as_json, cluster=cluster)

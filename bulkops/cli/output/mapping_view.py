@@ -1,11 +1,13 @@
 """Output of `bulkops map`."""
 
 import shlex
+from contextlib import nullcontext
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bulkops.cli.output.console import console
+from bulkops.cluster import opened_cluster
 from bulkops.mapping.preview import Pair, first_pairs
 from bulkops.pipeline.mapping import map_into, placed_errors, workspace_of
 from bulkops.recipe import Recipe
@@ -20,14 +22,18 @@ WIDTH = 80
 HALF = (WIDTH - 4) // 2
 
 
-def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool) -> int:
-    """Write the mapped files of a recipe, print their books, and return the exit code."""
+def write_files(recipe: Recipe, folder: Path, permit: Permit, *, as_json: bool, cluster: str | None = None) -> int:
+    """Write the mapped files of a recipe, here or on a cluster, print their books, and return the exit code."""
     if not isinstance(folder, RemotePath):
         folder.mkdir(parents=True, exist_ok=True)
     steps: list[MappedStepDocument] = []
     rows = []
-    with console().bar(unit=" source row", leave=False) as bar, workspace_of(recipe, bar.update) as space:
-        for number, step, found in map_into(recipe, folder, space, permit):
+    with (
+        nullcontext(None) if cluster is None else opened_cluster(cluster) as workers,
+        console().bar(unit=" source row", leave=False) as bar,
+        workspace_of(recipe, bar.update) as space,
+    ):
+        for number, step, found in map_into(recipe, folder, space, permit, workers):
             for note in found.notes:
                 console().note(f"{found.parts[0].name}: {note}.")
             steps.append({"number": number, "contract": step.contract, "mapping": found.to_json()})

@@ -117,6 +117,18 @@ def test_a_group_has_the_origin_of_all_its_rows(mapped: Map) -> None:
     assert (second.line, second.rows, found.rows_used) == (3, 2, 3)
 
 
+def test_bytes_of_origins_depend_on_the_rows_alone(
+    mapped: Map, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "codes.csv").write_text("Codes\n" + "".join(f"{number}\n" for number in range(200_000)))
+    found = set()
+    for size in (1 << 24, 300_000):
+        monkeypatch.setattr(delimited, "BLOCK_BYTES", size)
+        path = mapped(f"{size}.csv", columns={"value": "Codes"}, where="Codes NOT LIKE '%7'").path
+        found.add(origins_path(path).read_bytes())
+    assert len(found) == 1
+
+
 def test_a_blank_cell_of_a_single_column_stays_a_record(mapped: Map) -> None:
     found = mapped(contract="audiences", columns={"profileintegrationid": "CASE WHEN Owner <> 'u2' THEN Owner END"})
     assert found.path.read_text(encoding="utf-8") == 'profileintegrationid\nu1\n""\nu3\n'
@@ -132,6 +144,8 @@ def test_a_blank_cell_of_a_single_column_stays_a_record(mapped: Map) -> None:
             r"does not use 3 of the columns of source: Amount, Until",
         ),
         ({"columns": {"value": "sum(Codes)"}}, r"columns\.value: sum needs rows that are grouped"),
+        ({"columns": {"value": "unnest(split_list(Codes))"}}, r"columns\.value: unnest gives several values for a row"),
+        ({"columns": {"value": "Codes"}, "where": "generate_subscripts([1], 1) = 1"}, "gives several values for a row"),
         ({"columns": {"value": "Codes"}, "where": "Owner"}, r"where: the expression is VARCHAR, not a condition"),
         ({"columns": {"value": "c"}, "unnest": {"c": "Codes"}}, r"unnest\.c: the expression is VARCHAR, not a list"),
         (
