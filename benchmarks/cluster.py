@@ -129,8 +129,8 @@ def main() -> None:
 def pairs_of(work: str, folder: Path, records: int, address: str) -> list[tuple[str, list[str], list[str]]]:
     """Return each pair of the same work on one process and on a cluster, with its name."""
     if work == "reconcile":
-        path, call = reconciliation(folder, records)
-        return [(f"reconcile: call, {megabytes(*path)}", call, [*call, address])]
+        pair, call = reconciliation(folder, records)
+        return [(f"reconcile: call, {megabytes(*pair)}", call, [*call, address])]
     path, call, command = validation(folder, records) if work == "validate" else mapping(folder, records)
     return [
         (f"{work}: call, {megabytes(path)}", call, [*call, address]),
