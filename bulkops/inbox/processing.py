@@ -19,6 +19,7 @@ from bulkops.errors import (
     InputUnreadable,
     Interrupted,
     InUse,
+    UsageError,
 )
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
@@ -151,6 +152,7 @@ class ContractImport:
         try:
             if stop.requested:
                 return self._failed(Interrupted("Interrupted."))
+            self._require_ids()
             earlier = self._earlier()
             return self._resumed(earlier) if earlier is not None else self._begun()
         except BulkopsError as error:
@@ -161,6 +163,18 @@ class ContractImport:
             return self._failed(Interrupted("Interrupted."))
         finally:
             stop.begun = True
+
+    def _require_ids(self) -> None:
+        """Raise UsageError if neither the pattern nor the target has the ids that the contract needs."""
+        try:
+            self.contract.route(self.target.ids)
+        except LookupError as error:
+            missing = " and ".join(map(str, error.args))
+            raise UsageError(
+                f"{self.contract.name} needs the id {missing}; neither the pattern {self.entry.match[0]} nor the target "
+                "has it.",
+                hint="Add it to `ids` of the pattern.",
+            ) from None
 
     def _earlier(self) -> JobEntry | None:
         """Return the job that an earlier pass began for this drop; None if there is none that counts."""
