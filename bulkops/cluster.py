@@ -175,6 +175,8 @@ def _require_version(client: Any) -> None:
     except PackageNotFoundError as error:
         found["scheduler"] = error
     for name, known in sorted(found.items()):
+        if isinstance(known, OSError):
+            continue  # this worker has just ended; each task checks the versions again
         if isinstance(known, Exception):
             raise UsageError(f"The {name} of the cluster cannot load bulkops.", hint=_INSTALL)
         if known != __version__:

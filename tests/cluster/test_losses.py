@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO, TextIOWrapper
@@ -82,6 +83,19 @@ def test_ranges_of_a_killed_worker_are_checked_again_with_the_same_result(cluste
         there = validate_files(COUPONS, [file], settings=settings, observer=killer, executor=executor)
     assert killer.killed
     assert there.to_json() == validate_files(COUPONS, [file], settings=settings).to_json()
+
+
+def test_worker_that_ends_during_the_check_of_versions_is_left_out(cluster: ProcessCluster, file: Path) -> None:
+    worker, settings = cluster.start_worker(), ValidationSettings()
+    with connect(cluster.address) as client:
+        wait_until(lambda: len(client.nthreads()) == 3)
+    worker.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(bulkops.validate, "coupons", file, settings=settings, cluster=cluster.address)
+        time.sleep(1.5)
+        assert not there.done()
+        worker.send_signal(signal.SIGKILL)
+        assert there.result().to_json() == bulkops.validate("coupons", file, settings=settings).to_json()
 
 
 def test_interrupted_command_leaves_no_work_on_the_cluster(cluster: ProcessCluster, tmp_path: Path) -> None:
