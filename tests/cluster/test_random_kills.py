@@ -9,6 +9,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -26,8 +27,8 @@ from tests.cluster.test_ranges import bad_cells
 
 connect: Any = Client
 ROUNDS = 8
-COMMANDS = 20
-"""Commands of a round, chosen at random."""
+COMMANDS, KILLS = 20, 4
+"""Minimum commands of a round, which are chosen at random, and kills during them."""
 MANY_DEATHS = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1000"}
 """With the default, work during which four workers end fails, because it may be the cause."""
 
@@ -124,7 +125,9 @@ def test_output_is_identical_while_workers_are_killed_at_random(
         cluster.wait_for_workers(workers)
         killing = RandomKills(cluster, workers, chance)
         with killing.running():
-            for words in listed:
+            for count, words in enumerate(islice(cycle(listed), 20 * COMMANDS)):
+                if count >= COMMANDS and killing.kills >= KILLS:
+                    break
                 on_both(inside, cluster.address, *words)
-    logging.getLogger(__name__).info("%d commands, %d kills", len(listed), killing.kills)
-    assert killing.kills > 3
+    logging.getLogger(__name__).info("%d commands, %d kills", count, killing.kills)
+    assert killing.kills >= KILLS
