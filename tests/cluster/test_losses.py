@@ -110,6 +110,23 @@ def test_interrupted_command_leaves_no_work_on_the_cluster(cluster: ProcessClust
         wait_until(lambda: not any(client.processing().values()))
 
 
+def test_command_prints_one_message_and_no_log_when_the_scheduler_ends(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    path.write_text(HEADER + "".join(f"CODE-{n},,,,{n},,\n" for n in range(2_000_000)), encoding="utf-8")
+    shell = Shell(tmp_path / "state")
+    with process_cluster(tmp_path, 1) as cluster:
+        cluster.wait_for_workers(1)
+        process = shell.start("validate", "coupons", str(path), "--json", "--cluster", cluster.address)
+        with connect(cluster.address) as client:
+            wait_until(lambda: any(client.processing().values()))
+        cluster.processes[0].kill()
+        ended = shell.ended(process)
+    assert ended.code == 3
+    assert [line.split(": ")[-1] for line in ended.err.splitlines() if line] == [
+        "the connection to the cluster was lost.", "  Check the scheduler, and run the command again.",
+    ]  # fmt: skip
+
+
 def test_file_that_only_this_process_sees_is_reported_with_the_worker(cluster: ProcessCluster, file: Path) -> None:
     with file.open("rb") as opened, pytest.raises(InputUnreadable) as found:
         bulkops.validate("coupons", f"/proc/self/fd/{opened.fileno()}", cluster=cluster.address)
