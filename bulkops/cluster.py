@@ -147,8 +147,9 @@ def _connected(address: str) -> Any:
         from distributed import Client
     except ImportError as error:
         raise UsageError("A cluster needs the extra `dask`.", hint="Run: pip install 'bulkops[dask]'") from error
-    # dask reports each lost connection in a log of its own; the command prints one message.
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # dask reports each lost connection in logs of its own, which have their own levels; the command prints one message.
+    for name in [name for name in logging.root.manager.loggerDict if name.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         connect: Any = Client
         return connect(address, timeout=_CONNECT_SECONDS, set_as_default=False, name="bulkops")
@@ -175,6 +176,8 @@ def _require_version(client: Any) -> None:
     except PackageNotFoundError as error:
         found["scheduler"] = error
     for name, known in sorted(found.items()):
+        if isinstance(known, OSError):
+            continue  # this worker has just ended; each task checks the versions again
         if isinstance(known, Exception):
             raise UsageError(f"The {name} of the cluster cannot load bulkops.", hint=_INSTALL)
         if known != __version__:

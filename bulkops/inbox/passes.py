@@ -1,12 +1,13 @@
 """Run one pass over an inbox: finish the files of earlier passes, then import every complete file, one by one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bulkops.account.reading import AccountReader
 from bulkops.clock import Clock
+from bulkops.cluster import Cluster
 from bulkops.configuration_tables import InboxFilesTable
 from bulkops.errors import BulkopsError, DataError, InUse
 from bulkops.inbox.archiving import rejected_of, settle
@@ -24,6 +25,7 @@ from bulkops.inbox.decisions import (
     seconds_of,
     sort_listing,
 )
+from bulkops.inbox.early_copies import EarlyCopies
 from bulkops.inbox.inboxes import Inbox, codes_of, due_documents, figures_of, waiting_document
 from bulkops.inbox.processing import BOOKS, FINAL, ContractImport, Desk, Result, failed
 from bulkops.inbox.recipes import RecipeImport
@@ -33,12 +35,14 @@ from bulkops.inbox.taking import check_bytes, manifest_of, take
 from bulkops.journal import record
 from bulkops.json_documents.inboxes import ExpectationDocument, InboxFigures, InboxFileDocument
 from bulkops.ledger.store import Ledger
+from bulkops.pipeline.importing import validate_here
 from bulkops.pipeline.observer import Observer
 from bulkops.remote.versions import StoredFile
 from bulkops.settings import Target
 from bulkops.upload.options import RunOptions
 from bulkops.upload.stop import Stop, StoppableClock
 from bulkops.upload.workflow import open_client
+from bulkops.validation.ahead import ChecksAhead
 from bulkops_validators import CONTRACTS
 
 TROUBLES = 2
@@ -49,7 +53,10 @@ FOR_ALL = frozenset({"Unreachable", "LedgerUnusable", "LedgerLost", "Interrupted
 
 @dataclass(frozen=True, kw_only=True)
 class PassSettings:
-    """The options of a pass. `observe` returns an observer for the import of a file."""
+    """The options of a pass. `observe` returns an observer for the import of a file.
+
+    With a cluster, the next files are copied and validated there while earlier ones are imported.
+    """
 
     clock: Clock
     run: RunOptions
@@ -57,6 +64,7 @@ class PassSettings:
     notify: Callable[[str], None]
     stop: Stop
     dry_run: bool = False
+    cluster: Cluster | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,12 +139,17 @@ class _Pass:
             if not settings.dry_run:
                 self._book.began(began)
             listing = self._listing()
-            self._desk = self._desk_of(stack)
+            checks = None if settings.cluster is None else ChecksAhead(settings.cluster)
+            self._desk = self._desk_of(stack, checks)
+            self._early = EarlyCopies(self._desk, self._places.folder, checks)
             handled = self._finish_open()
             self._settle_asides()
-            for file in listing.data:
-                if file.name not in handled:
-                    self._handle(file, listing.companions.get(file.name))
+            files = [file for file in listing.data if file.name not in handled]
+            for place, file in enumerate(files):
+                self._copy_early(files[place : place + self._early.window], listing.companions)
+                self._handle(file, listing.companions.get(file.name))
+                self._early.ended(file)
+            self._notes += self._early.notes()
             for file in listing.unknown:
                 self._say_waiting(file, None, "no pattern of the inbox matches its name")
             self._check_dues(settings.clock.now())
@@ -158,7 +171,7 @@ class _Pass:
         self._since = dict.fromkeys(seen, now) if self._settings.dry_run else self._book.looked(seen, now=now)
         return listing
 
-    def _desk_of(self, stack: ExitStack) -> Desk:
+    def _desk_of(self, stack: ExitStack, checks: ChecksAhead | None) -> Desk:
         settings = self._settings
         clock = StoppableClock(settings.clock, settings.stop)
         client = stack.enter_context(open_client(self._target, self._ledger, clock=clock, notify=settings.notify))
@@ -174,6 +187,7 @@ class _Pass:
             account=AccountReader(client),
             client=client,
             dry_run=settings.dry_run,
+            validate=validate_here if checks is None else checks.validate,
         )
 
     def _finish_open(self) -> set[str]:
@@ -212,6 +226,7 @@ class _Pass:
                 now=self._settings.clock.now(),
                 companion=companion,
                 corrects=mark if mark and mark in self._book.rejects() else None,
+                early=self._early.get(file),
             )
         except OSError as error:
             self._say_untaken(file, entry, failed(file_error(error, f"{file.name} cannot be copied"), entry.contract))
@@ -245,17 +260,7 @@ class _Pass:
         """Take a file if it is complete, and import it."""
         entry = self._entry(file.name)
         assert entry is not None  # the listing contains no other data files
-        now = self._settings.clock.now()
-        waiting = at_rest(
-            self._inbox.table,
-            file,
-            now=now.timestamp(),
-            seen_since=self._since[file.name],
-            companion=companion,
-        )
-        if waiting is None and (why := self._why_not(entry)) is not None:
-            waiting = Waiting(reason=why)
-        if waiting is not None:
+        if (waiting := self._waiting(file, entry, companion)) is not None:
             self._say_waiting(file, entry, waiting.reason)
             return
         taken = self._taken(file, entry, companion)
@@ -269,6 +274,22 @@ class _Pass:
             self._book.keep(taken)
         # A known file is in the inbox again only if its removal was the step that is missing.
         self._work(known or taken, entry)
+
+    def _waiting(self, file: StoredFile, entry: InboxFilesTable, companion: StoredFile | None) -> Waiting | None:
+        """Return why a file is not taken now; None if it is."""
+        now = self._settings.clock.now().timestamp()
+        since = self._since[file.name]
+        waiting = at_rest(self._inbox.table, file, now=now, seen_since=since, companion=companion)
+        if waiting is None and (why := self._why_not(entry)) is not None:
+            return Waiting(reason=why)
+        return waiting
+
+    def _copy_early(self, files: Sequence[StoredFile], companions: Mapping[str, StoredFile]) -> None:
+        """Let the cluster validate copies of the next files."""
+        for file in files:
+            entry = self._entry(file.name)
+            if entry is not None and self._waiting(file, entry, companions.get(file.name)) is None:
+                self._early.add(file, entry, self._settings.clock.now())
 
     def _why_not(self, entry: InboxFilesTable) -> str | None:
         """Return why no more files of a pattern are imported in this pass; None if they are."""

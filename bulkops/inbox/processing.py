@@ -19,6 +19,7 @@ from bulkops.errors import (
     InputUnreadable,
     Interrupted,
     InUse,
+    UsageError,
 )
 from bulkops.inbox.book import Book, Drop
 from bulkops.inbox.decisions import Manifest, unexpected
@@ -29,7 +30,14 @@ from bulkops.ledger.job_documents import job_state
 from bulkops.ledger.models import JobEntry, target_key
 from bulkops.ledger.states import JobState
 from bulkops.ledger.store import Ledger
-from bulkops.pipeline.importing import NO_RECORDS, Destination, ImportRequest, import_file
+from bulkops.pipeline.importing import (
+    NO_RECORDS,
+    Destination,
+    ImportRequest,
+    Validate,
+    import_file,
+    validate_here,
+)
 from bulkops.pipeline.observer import Observer
 from bulkops.pipeline.resuming import resume_job
 from bulkops.pipeline.running import Outcome, outcome_of_job
@@ -98,7 +106,8 @@ class Result:
 class Desk:
     """The settings and services of a pass. `observe` returns an observer for the import of a file.
 
-    All imports of a pass share `account`, which reads the account once, and `client` with its connections.
+    All imports of a pass share `account`, which reads the account once, and `client` with its connections. `validate`
+    returns the report of a file, which a cluster may have made before.
     """
 
     table: InboxTable
@@ -112,6 +121,7 @@ class Desk:
     account: AccountReader | None = None
     client: ApiClient | None = None
     dry_run: bool = False
+    validate: Validate = validate_here
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +161,7 @@ class ContractImport:
         try:
             if stop.requested:
                 return self._failed(Interrupted("Interrupted."))
+            self._require_ids()
             earlier = self._earlier()
             return self._resumed(earlier) if earlier is not None else self._begun()
         except BulkopsError as error:
@@ -161,6 +172,18 @@ class ContractImport:
             return self._failed(Interrupted("Interrupted."))
         finally:
             stop.begun = True
+
+    def _require_ids(self) -> None:
+        """Raise UsageError if neither the pattern nor the target has the ids that the contract needs."""
+        try:
+            self.contract.route(self.target.ids)
+        except LookupError as error:
+            missing = " and ".join(map(str, error.args))
+            raise UsageError(
+                f"{self.contract.name} needs the id {missing}; "
+                f"neither the pattern {self.entry.match[0]} nor the target has it.",
+                hint="Add it to `ids` of the pattern.",
+            ) from None
 
     def _earlier(self) -> JobEntry | None:
         """Return the job that an earlier pass began for this drop; None if there is none that counts."""
@@ -228,7 +251,13 @@ class ContractImport:
         desk = self.desk
         if (before := self._seen(path)) is not None:
             return before
-        request = ImportRequest(
+        place = Destination.at(self.target, desk.ledger)
+        return import_file(self.request(path), place, clock=desk.clock, stop=desk.stop, observer=observer)
+
+    def request(self, path: Path) -> ImportRequest:
+        """Return the parameters for the import of a work file."""
+        desk = self.desk
+        return ImportRequest(
             contract=self.contract,
             file=path,
             options=self.options,
@@ -245,9 +274,8 @@ class ContractImport:
             account=desk.account,
             client=desk.client,
             others_resume=True,
+            validate=desk.validate,
         )
-        place = Destination.at(self.target, desk.ledger)
-        return import_file(request, place, clock=desk.clock, stop=desk.stop, observer=observer)
 
     def _accepted(self) -> frozenset[str]:
         return accepted_rules(self.entry.accept)

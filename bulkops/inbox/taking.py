@@ -3,7 +3,7 @@
 import hashlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -91,11 +91,15 @@ def take(
     now: datetime,
     companion: StoredFile | None,
     corrects: str | None,
+    early: Drop | None = None,
 ) -> Drop | Waiting:
     """Copy a file to its work folder and return it as a drop; Waiting if it changed while it was copied.
 
-    The copy is complete when this returns, but no row of the book names it yet.
+    The copy is complete when this returns, but no row of the book names it yet. An `early` copy is used if the file has
+    not changed since.
     """
+    if early is not None and early.file == file and _is_current(book, place, early):
+        return replace(early, pattern=pattern, taken=now, companion=companion, corrects=corrects)
     drafts = book.folder / "work" / "drafts"
     private_folder(drafts.parent)
     private_folder(drafts)
@@ -123,6 +127,14 @@ def take(
     private_folder(files.original.parent)
     draft.replace(files.original)
     return drop
+
+
+def _is_current(book: Book, place: Storage, early: Drop) -> bool:
+    """Return whether a copy is complete, and the file in the inbox still has the version that was copied."""
+    after, copy = place.find(early.name), work_files(book, early).original
+    if after is None or after.version != early.file.version:
+        return False
+    return copy.is_file() and copy.stat().st_size == early.file.size
 
 
 def manifest_of(place: Storage, drop: Drop) -> Manifest:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -43,6 +44,12 @@ NO_RECORDS = "STR110"
 """The rule that a file contains records; --allow-empty lifts it."""
 OpenTarget = Callable[[], AbstractContextManager[Target]]
 OpenLedger = Callable[[], AbstractContextManager[Ledger]]
+Validate = Callable[[Contract, Path, ValidationSettings], ValidationReport]
+
+
+def validate_here(contract: Contract, file: Path, settings: ValidationSettings) -> ValidationReport:
+    """Validate a file in this process."""
+    return validate_files(contract, [file], settings=settings)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +60,7 @@ class ImportRequest:
     `dry_run`, every step before the first upload is done: the account is read, and nothing is written or sent.
     `account` reads the account, and `client` sends the requests; several imports to a server can share both.
     `others_resume`: the caller resumes unfinished jobs to the same target, so their pending records count as sent.
+    `validate` returns the report of the file; it may have been made elsewhere, from the same bytes.
     """
 
     contract: Contract
@@ -69,6 +77,16 @@ class ImportRequest:
     account: AccountReader | None = None
     client: ApiClient | None = None
     others_resume: bool = False
+    validate: Validate = validate_here
+
+    def validation_settings(self, now: datetime) -> ValidationSettings:
+        """Return the settings for the validation of the file."""
+        empty = {NO_RECORDS} if self.guards.allow_empty else set()
+        return ValidationSettings(
+            now=now,
+            ignore=tuple(sorted(self.guards.accept | empty)),
+            digests=self.digests and not self.contract.mode.resend_is_safe,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,13 +230,7 @@ def _new_job(request: ImportRequest, plan: FilePlan, target: Target, *, clock: C
 
 def _validated(request: ImportRequest, clock: Clock) -> tuple[ValidationReport, Digests | None]:
     """Return the validation report of the file, and the digests of its records if they are required."""
-    empty = {NO_RECORDS} if request.guards.allow_empty else set()
-    settings = ValidationSettings(
-        now=clock.now(),
-        ignore=tuple(sorted(request.guards.accept | empty)),
-        digests=request.digests and not request.contract.mode.resend_is_safe,
-    )
-    report = validate_files(request.contract, [request.file], settings=settings)
+    report = request.validate(request.contract, request.file, request.validation_settings(clock.now()))
     if report.files[0].unreadable:
         raise InputUnreadable(report.files[0].unreadable)
     (found,) = report.files

@@ -92,11 +92,11 @@ class ProcessCluster:
 
 
 @contextmanager
-def process_cluster(folder: Path, workers: int) -> Iterator[ProcessCluster]:
-    """Yield a cluster of processes with a scheduler and so many workers."""
+def process_cluster(folder: Path, workers: int, **environment: str) -> Iterator[ProcessCluster]:
+    """Yield a cluster of processes with a scheduler, which has some environment variables, and so many workers."""
     cluster = ProcessCluster(folder)
     try:
-        cluster.start_scheduler()
+        cluster.start_scheduler(**environment)
         for _ in range(workers):
             cluster.start_worker()
         yield cluster

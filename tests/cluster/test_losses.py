@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO, TextIOWrapper
@@ -84,6 +85,19 @@ def test_ranges_of_a_killed_worker_are_checked_again_with_the_same_result(cluste
     assert there.to_json() == validate_files(COUPONS, [file], settings=settings).to_json()
 
 
+def test_worker_that_ends_during_the_check_of_versions_is_left_out(cluster: ProcessCluster, file: Path) -> None:
+    worker, settings = cluster.start_worker(), ValidationSettings()
+    with connect(cluster.address) as client:
+        wait_until(lambda: len(client.nthreads()) == 3)
+    worker.send_signal(signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as pool:
+        there = pool.submit(bulkops.validate, "coupons", file, settings=settings, cluster=cluster.address)
+        time.sleep(1.5)
+        assert not there.done()
+        worker.send_signal(signal.SIGKILL)
+        assert there.result().to_json() == bulkops.validate("coupons", file, settings=settings).to_json()
+
+
 def test_interrupted_command_leaves_no_work_on_the_cluster(cluster: ProcessCluster, tmp_path: Path) -> None:
     path = tmp_path / "large.csv"
     path.write_text(HEADER + "".join(f"CODE-{n},,,,{n},,\n" for n in range(2_000_000)), encoding="utf-8")
@@ -94,6 +108,23 @@ def test_interrupted_command_leaves_no_work_on_the_cluster(cluster: ProcessClust
         process.send_signal(signal.SIGINT)
         assert shell.ended(process).code == 130
         wait_until(lambda: not any(client.processing().values()))
+
+
+def test_command_prints_one_message_and_no_log_when_the_scheduler_ends(tmp_path: Path) -> None:
+    path = tmp_path / "large.csv"
+    path.write_text(HEADER + "".join(f"CODE-{n},,,,{n},,\n" for n in range(2_000_000)), encoding="utf-8")
+    shell = Shell(tmp_path / "state")
+    with process_cluster(tmp_path, 1) as cluster:
+        cluster.wait_for_workers(1)
+        process = shell.start("validate", "coupons", str(path), "--json", "--cluster", cluster.address)
+        with connect(cluster.address) as client:
+            wait_until(lambda: any(client.processing().values()))
+        cluster.processes[0].kill()
+        ended = shell.ended(process)
+    assert ended.code == 3
+    assert [line.split(": ")[-1] for line in ended.err.splitlines() if line] == [
+        "the connection to the cluster was lost.", "  Check the scheduler, and run the command again.",
+    ]  # fmt: skip
 
 
 def test_file_that_only_this_process_sees_is_reported_with_the_worker(cluster: ProcessCluster, file: Path) -> None:

@@ -6,13 +6,14 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from bulkops.clock import SystemClock
+from bulkops.cluster import opened_cluster
 from bulkops.configuration_tables import InboxTable
 from bulkops.inbox.book import Book
 from bulkops.inbox.inboxes import Inbox, check_inbox
@@ -50,6 +51,7 @@ class InboxDesk:
     settle: float = SETTLE
     key: str = "desk"
     environ: dict[str, str] = field(default_factory=dict)
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
         self.drops.mkdir(parents=True, exist_ok=True)
@@ -87,7 +89,9 @@ class InboxDesk:
         )
         self.stop.begun = True
         target = Target(base_url=self.base_url, ids={}, authorization=Secret(f"ManagementKey-v1 {self.key}"))
-        with self.ledger() as ledger:
+        with self.ledger() as ledger, ExitStack() as stack:
+            if self.cluster is not None:
+                settings = replace(settings, cluster=stack.enter_context(opened_cluster(self.cluster)))
             return run_pass(self.inbox, ledger, target, settings)
 
     def status(self) -> InboxStatus:

@@ -655,3 +655,13 @@ def test_a_file_with_the_longest_name_is_divided_and_its_correction_is_recognise
     assert held(server.state) == {("Ann", "5"): 1, ("Ben", "7"): 1, ("Cem", "9"): 1}
     with desk.book() as book:
         assert book.pending_rejects() == {}
+
+
+def test_a_file_whose_contract_needs_more_ids_waits_with_the_missing_ones(desk: InboxDesk) -> None:
+    desk.files = [{**COUPONS, "ids": {}}]
+    desk.drop("coupons-1.csv", "value\nNEW-1\n")
+    (file,) = desk.run().files
+    assert (file["state"], file["exit"], file["hint"]) == ("failed", 2, "Add it to `ids` of the pattern.")
+    assert "coupons needs the id application and campaign" in str(file["reason"])
+    desk.files = [dict(COUPONS)]
+    assert states(desk.run()) == {"coupons-1.csv": "imported"}

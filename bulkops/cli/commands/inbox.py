@@ -4,7 +4,14 @@ from typing import Any
 
 import click
 
-from bulkops.cli.options.common import SecondsType, json_option, ledger_option, limit_options, overwrite_option
+from bulkops.cli.options.common import (
+    SecondsType,
+    cluster_option,
+    json_option,
+    ledger_option,
+    limit_options,
+    overwrite_option,
+)
 from bulkops.cli.options.environment import option, own_option
 from bulkops.errors import UsageError
 from bulkops.upload.options import SETTLE_SECONDS
@@ -28,6 +35,7 @@ MOST_WORDS = 2
 @option("--settle", type=SecondsType(), default=SETTLE_SECONDS, show_default=True, help="As for `bulkops import`.")
 @option("--response-timeout", type=SecondsType(zero=False), metavar="SECONDS", help="As for `bulkops import`.")
 @ledger_option
+@cluster_option
 @limit_options
 @json_option
 def command(words: tuple[str, ...], **choices: Any) -> int:

@@ -20,10 +20,11 @@ from bulkops.cli.output.jobs_view import open_ledger
 from bulkops.cli.output.progress import JobProgress, signals_handled
 from bulkops.cli.process.targets import TargetChoice
 from bulkops.clock import Clock, SystemClock
+from bulkops.cluster import Cluster, opened_cluster
 from bulkops.configuration import Configuration, checked, read_config
 from bulkops.configuration_tables import INBOX_NAME, LENGTH, InboxTable
 from bulkops.documents import toml_line
-from bulkops.errors import BulkopsError, Interrupted, UsageError
+from bulkops.errors import BulkopsError, Interrupted, Unreachable, UsageError
 from bulkops.inbox.decisions import exit_of, seconds_of
 from bulkops.inbox.inboxes import STATES, Inbox, check_inbox, figures_of
 from bulkops.inbox.passes import PassResult, PassSettings, run_pass
@@ -59,6 +60,7 @@ class InboxChoices:
     settle: float
     response_timeout: float | None
     ledger: str | None
+    cluster: str | None
     as_json: bool
 
 
@@ -138,7 +140,7 @@ def _pause(every: str) -> float:
 def _one_pass(
     inboxes: Sequence[Inbox], choices: InboxChoices, stop: Stop, progress: JobProgress, clock: Clock
 ) -> InboxDocument:
-    """Run one pass over each inbox and return the document; an error of one inbox does not stop the others."""
+    """Run one pass over each inbox and return the document."""
     began = clock.now()
     settings = PassSettings(
         clock=clock,
@@ -148,9 +150,28 @@ def _one_pass(
         stop=stop,
         dry_run=choices.dry_run,
     )
+    notes: list[str] = []
+    with ExitStack() as stack:
+        if choices.cluster is not None:
+            settings = replace(settings, cluster=_cluster(choices.cluster, stack, notes))
+        results = _results(inboxes, choices, settings)
+    return _document(results, choices, began=began, ended=clock.now(), interrupted=stop.requested, notes=notes)
+
+
+def _cluster(address: str, stack: ExitStack, notes: list[str]) -> Cluster | None:
+    """Open a cluster for a pass; None, and a note, if it does not respond: the files can be imported without it."""
+    try:
+        return stack.enter_context(opened_cluster(address))
+    except Unreachable as error:
+        notes.append(f"The cluster was not used. {error.message} This machine validated the files. {error.hint or ''}")
+        return None
+
+
+def _results(inboxes: Sequence[Inbox], choices: InboxChoices, settings: PassSettings) -> list[PassResult]:
+    """Run one pass over each inbox; an error of one inbox does not stop the others."""
     results = []
     for inbox in inboxes:
-        if stop.requested:
+        if settings.stop.requested:
             break
         try:
             with ExitStack() as stack:
@@ -162,7 +183,7 @@ def _one_pass(
             results.append(_not_run(inbox, error))
         except OSError as error:
             results.append(_not_run(inbox, file_error(error, f"The inbox {inbox.name} cannot be opened")))
-    return _document(results, choices, began=began, ended=clock.now(), interrupted=stop.requested)
+    return results
 
 
 def _not_run(inbox: Inbox, error: BulkopsError) -> PassResult:
@@ -174,7 +195,13 @@ def _not_run(inbox: Inbox, error: BulkopsError) -> PassResult:
 
 
 def _document(
-    results: Sequence[PassResult], choices: InboxChoices, *, began: datetime, ended: datetime, interrupted: bool
+    results: Sequence[PassResult],
+    choices: InboxChoices,
+    *,
+    began: datetime,
+    ended: datetime,
+    interrupted: bool,
+    notes: Sequence[str],
 ) -> InboxDocument:
     code = exit_of([*(result.exit for result in results), *([Interrupted.exit_code] if interrupted else [])])
     states = [result.figures["state"] for result in results]
@@ -185,7 +212,7 @@ def _document(
         "inboxes": [result.figures for result in results],
         "files": [file for result in results for file in result.files],
         "expectations": [each for result in results for each in result.expectations],
-        "notes": [note for result in results for note in result.notes],
+        "notes": [*notes, *(note for result in results for note in result.notes)],
         "state": "busy" if code == 0 and states and set(states) == {"busy"} else STATES.get(code, "failed"),
         "exit": code,
     }
