@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
@@ -18,7 +18,7 @@ from bulkops.chunking.cluster_plan import plan_on_cluster
 from bulkops.chunking.limits import chunk_limits
 from bulkops.chunking.plan import FilePlan, plan_file
 from bulkops.clock import SystemClock
-from bulkops.cluster import opened_cluster
+from bulkops.cluster import DaskClient, opened_cluster
 from bulkops.embedded import fresh_sandbox
 from bulkops.errors import InputUnreadable, UsageError
 from bulkops.exporting.catalog import EXPORTS
@@ -68,9 +68,6 @@ from bulkops.writing import Permit, refuse_the_same, whole_file
 from bulkops_validators import CONTRACTS, ID_NAMES
 from bulkops_validators.model.contract import Contract
 
-if TYPE_CHECKING:
-    from bulkops.cluster import DaskClient
-
 PathLike = str | os.PathLike[str]
 
 FIX_CHANGES = 10_000
@@ -104,7 +101,7 @@ def validate(
     contract: str | Contract,
     *files: Input,
     settings: ValidationSettings | None = None,
-    cluster: "str | DaskClient | None" = None,
+    cluster: str | DaskClient | None = None,
 ) -> ValidationReport:
     """Check files or DataFrames against a contract; no account, no network.
 
@@ -128,7 +125,7 @@ def plan(
     options: Mapping[str, object] | None = None,
     max_rows: int | None = None,
     max_bytes: int = 50_000_000,
-    cluster: "str | DaskClient | None" = None,
+    cluster: str | DaskClient | None = None,
 ) -> FilePlan:
     """Return the chunks of a file or a DataFrame, as byte ranges with checksums; nothing is sent.
 
@@ -326,7 +323,7 @@ def reconcile(
     accept: Collection[str] = (),
     ledger: str | None = None,
     observer: Callable[[str], None] | None = None,
-    cluster: "str | DaskClient | None" = None,
+    cluster: str | DaskClient | None = None,
 ) -> Reconciliation:
     """Compare a file or a DataFrame with the rows of a target, or with an export that was `saved` earlier.
 
@@ -448,7 +445,7 @@ def map_recipe(
     *,
     variables: Mapping[str, str] | None = None,
     overwrite: bool = False,
-    cluster: "str | DaskClient | None" = None,
+    cluster: str | DaskClient | None = None,
 ) -> list[MappedFile]:
     """Map the sources of a recipe (a path, or the name of a shipped one) to files in a folder; nothing is sent.
 

@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from bulkops import api
 from bulkops.api import PathLike
 from bulkops.clock import SystemClock
+from bulkops.cluster import DaskClient
 from bulkops.errors import UsageError
 from bulkops.exporting.output_formats import Shape
 from bulkops.exporting.run import Exported
@@ -29,9 +30,6 @@ from bulkops.upload.partial_resolution import find_part, record_part
 from bulkops.upload.start import refuse_changed_file
 from bulkops.upload.stop import Stop
 from bulkops.upload.workflow import Guards, lock_job, open_context
-
-if TYPE_CHECKING:
-    from bulkops.cluster import DaskClient
 
 
 class ExportArguments(TypedDict, total=False):
@@ -61,7 +59,7 @@ class ReconcileArguments(TypedDict, total=False):
     balances: tuple[PathLike, PathLike] | None
     accept: Collection[str]
     observer: Callable[[str], None] | None
-    cluster: "str | DaskClient | None"
+    cluster: str | DaskClient | None
 
 
 class FileReconcileArguments(ReconcileArguments, total=False):

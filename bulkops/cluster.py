@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     DaskClient = Client
     RemoteResult = Future[Any]
     """The future result of a function that runs on a worker."""
+else:
+    DaskClient = Any  # annotations must be readable without dask
 
 _ADDRESS = re.compile(r"[a-z]+://[^\s/]+")
 _CONNECT_SECONDS = 10

@@ -48,7 +48,7 @@ class CopyTask:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Submitted:
+class _EarlyCheck:
     task: CopyTask
     settings: ValidationSettings
     result: "RemoteResult"
@@ -63,7 +63,7 @@ class ChecksAhead:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._submitted: dict[Path, _Submitted] = {}
+        self._submitted: dict[Path, _EarlyCheck] = {}
         self.most = _AHEAD * cluster.threads
         self.problem: BulkopsError | None = None
 
@@ -88,7 +88,7 @@ class ChecksAhead:
             build=this_build(),
         )
         result = self._cluster.submit("check-copy", check_copy, task)
-        self._submitted[copy] = _Submitted(task=task, settings=settings, result=result)
+        self._submitted[copy] = _EarlyCheck(task=task, settings=settings, result=result)
 
     def forget(self, copy: Path) -> None:
         """Give up the report of a copy."""
@@ -131,7 +131,7 @@ class ChecksAhead:
             self.forget(copy)
 
 
-def _applies(found: _Submitted, contract: Contract, settings: ValidationSettings) -> bool:
+def _applies(found: _EarlyCheck, contract: Contract, settings: ValidationSettings) -> bool:
     """Return whether a report was made with the present contract, settings and limits, and is not too old."""
     task = found.task
     if settings.now is None or task.settings.now is None or not task.settings.now <= settings.now <= task.until:
