@@ -101,5 +101,7 @@ class ShownIds:
 
 def _listed(counts: Counter[str]) -> str:
     """Return the most frequent values with their numbers of rows."""
-    shown = ", ".join(f"{value} ({count:,} rows)" for value, count in counts.most_common(SHOWN))
+    # Equal counts are in the order of the values, because that of the rows differs from run to run.
+    frequent = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:SHOWN]
+    shown = ", ".join(f"{value} ({count:,} rows)" for value, count in frequent)
     return shown + (f" and {len(counts) - SHOWN:,} more" if len(counts) > SHOWN else "")

@@ -48,7 +48,7 @@ class ProcessCluster:
         known = self.folder / "scheduler.json"
         pages = ("--dashboard-address", FREE_PORT)
         self._start("scheduler", "--port", "0", *pages, "--scheduler-file", str(known), **environment)
-        wait_until(known.exists)
+        wait_until(lambda: known.exists() and known.read_text().rstrip().endswith("}"))
         self.address = str(json.loads(known.read_text())["address"])
 
     def wait_for_workers(self, count: int) -> None:

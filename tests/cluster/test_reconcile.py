@@ -174,7 +174,7 @@ def small_ranges(block: int, part: int) -> Iterator[pytest.MonkeyPatch]:
 def test_comparison_of_any_files_is_the_same_in_any_number_of_parts(names: tuple[str, ...]) -> None:
     divided: Counter[str] = Counter()
 
-    @settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+    @settings(deadline=None, max_examples=8, suppress_health_check=list(HealthCheck))
     @given(st.integers(0, 1 << 32))
     def check(seed: int) -> None:
         random = Random(seed)
@@ -195,7 +195,7 @@ def test_comparison_of_any_files_is_the_same_in_any_number_of_parts(names: tuple
             divided[name] += bool(cluster.parts)
 
     check()
-    assert divided.total() > 4
+    assert divided.total() > 1
 
 
 def test_value_that_an_equal_record_has_explains_no_missing_record(tmp_path: Path) -> None:
