@@ -13,7 +13,7 @@ STRIDES = {
     "tests/cli/test_preflight.py": 3,
     "tests/cli/test_sent_before.py": 6,
     "tests/cli/test_unfinished_jobs.py": 6,
-    "tests/cluster/test_documents.py": 2,
+    "tests/cluster/test_documents.py": 4,
     "tests/cluster/test_mapped_recipes.py": 4,
     "tests/docs/test_examples.py": 2,
     "tests/flow/test_amounts.py": 4,

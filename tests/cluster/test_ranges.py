@@ -36,7 +36,7 @@ from tests.fuzz.unusual import unusual
 ELSEWHERE = ("ACC", "FIL", "IMP", "STR")
 """Rules about an account, encodings, the size of a file and its structure; other tests break them."""
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
-lean = settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+lean = settings(deadline=None, max_examples=15, suppress_health_check=list(HealthCheck))
 randoms = st.randoms(use_true_random=False)
 
 

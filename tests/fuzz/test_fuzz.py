@@ -12,7 +12,7 @@ from tests.fuzz.inputs import FuzzedFile, any_file, structure_of_anything
 from tests.fuzz.invariants import Broken, Check, broken
 from tests.fuzz.run import Tally, checked
 
-lean = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+lean = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 randoms = st.randoms(use_true_random=False)
 SOAKED = 20_000
 

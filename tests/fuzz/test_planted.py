@@ -13,7 +13,7 @@ from tests.fuzz.planted import PlantedFile, planted
 from tests.fuzz.unusual import unusual
 from tests.fuzz.whole_files import DAMAGE, DamagedFile, Outcome, damaged, rows
 
-lean = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+lean = settings(deadline=None, max_examples=25, suppress_health_check=list(HealthCheck))
 randoms = st.randoms(use_true_random=False)
 SOAKED = 2_500
 

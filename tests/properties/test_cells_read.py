@@ -23,7 +23,7 @@ from bulkops.validation.rule_matches import ExampleBudget
 from bulkops.validation.settings import ValidationSettings
 from bulkops_validators import CONTRACTS
 
-lean = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+lean = settings(deadline=None, max_examples=80, suppress_health_check=list(HealthCheck))
 
 cells = st.text(
     st.sampled_from('\ufeffaé1.,;"\n ') | st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=6

@@ -14,7 +14,7 @@ from bulkops.reading.records.quoting import whole_records
 
 WIDTH = 4
 TEXTS = (True,) * WIDTH
-lean = settings(deadline=None, max_examples=300, suppress_health_check=list(HealthCheck))
+lean = settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 bits = st.sampled_from(
     [*'",;|\t{}\n\ra ', "é", "  ", '""', '"x"', '{"a": 1}', '"{"a": "x", "b": 2}"']
 )  # fmt: skip

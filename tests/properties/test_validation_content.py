@@ -299,7 +299,7 @@ pieces_of_json = st.lists(
 ).map("".join)
 
 
-@settings(lean, max_examples=300)
+@settings(lean, max_examples=150)
 @given(st.lists(st.one_of(pieces_of_json, pieces_of_json.map(lambda inner: f"{{{inner}}}"), objects), max_size=30))
 def test_json_judged_in_bulk_is_judged_as_each_cell_by_itself(values: list[str]) -> None:
     found = pl.Series("attributes", values, dtype=pl.String).to_frame().select(json_codes("attributes"))

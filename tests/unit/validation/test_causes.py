@@ -264,12 +264,14 @@ def test_the_header_of_another_import_is_one_finding(contract: Contract) -> None
         assert listed(check(contract, file_of(CONTRACTS[name]).encode())) == ["HDR113"]
 
 
-@pytest.mark.parametrize("contract", SEVERAL, ids=lambda contract: contract.name)
-@pytest.mark.parametrize("sign", ["^", "~", ":", "#", "\x01", "\x1f", "::", "   ", "\uff0c", "¦"])
-def test_a_separator_that_no_reader_knows_is_one_finding(contract: Contract, sign: str) -> None:
+SIGNS = ("^", "~", ":", "#", "\x01", "\x1f", "::", "   ", "\uff0c", "¦")
+WIDE = [contract for contract in SEVERAL if "," in file_of(contract)]
+
+
+@pytest.mark.parametrize(("number", "sign"), list(enumerate(SIGNS)))
+def test_a_separator_that_no_reader_knows_is_one_finding(number: int, sign: str) -> None:
+    contract = WIDE[number % len(WIDE)]
     lines = file_of(contract, 100).splitlines()
-    if "," not in lines[0]:
-        pytest.skip("no second column")
     for quote in ("", '"'):
         rows = [sign.join(f"{quote}{cell}{quote}" for cell in line.split(",")) for line in lines]
         data = "\n".join([*rows, ""]).encode()
